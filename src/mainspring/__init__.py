@@ -1,0 +1,1 @@
+"""Declare what a good model is; Mainspring keeps one in production."""

@@ -1,0 +1,1 @@
+"""The command line: reads a terminal and prints to it."""

@@ -1,0 +1,85 @@
+"""Settings: one frozen value, built once and passed down. No other module reads the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mainspring.kernel.errors import Invalid
+
+DEFAULT_HOME = ".mainspring"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this installation is set up; each field is also `MAINSPRING_<FIELD>` and a flag.
+
+    home: folder with the store, the blobs and the prediction log.
+    database: SQLAlchemy URL of the store; empty means SQLite inside the home.
+    host, port: where the API and the pages listen.
+    serving_port: where predictions are answered.
+    url: a running server; when set, commands talk to it instead of opening the home.
+    token: what such commands show to it.
+    """
+
+    home: Path
+    database: str = ""
+    host: str = "127.0.0.1"
+    port: int = 5000
+    serving_port: int = 5001
+    url: str = ""
+    token: str = ""
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.home / 'store.sqlite3'}"
+
+    @property
+    def blobs_path(self) -> Path:
+        return self.home / "blobs"
+
+    @property
+    def predictions_path(self) -> Path:
+        return self.home / "predictions"
+
+    @property
+    def work_path(self) -> Path:
+        """Scratch space: code snapshots, step folders, sockets. Safe to delete when nothing runs."""
+        return self.home / "work"
+
+    @property
+    def logs_path(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host in ("127.0.0.1", "::1", "localhost")
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None, **flags: str | int | Path | None
+) -> Settings:
+    """Defaults, then `MAINSPRING_*` variables, then flags that are not None; raises `Invalid`."""
+    environment = os.environ if environment is None else environment
+    given: dict[str, str | int | Path] = {}
+    for field in Settings.__dataclass_fields__:
+        if value := environment.get(f"MAINSPRING_{field.upper()}"):
+            given[field] = value
+        flag = flags.get(field)
+        if flag is not None:
+            given[field] = flag
+    home = Path(str(given.pop("home", DEFAULT_HOME))).expanduser().absolute()
+    ports = {
+        name: _port(name, given.pop(name)) for name in ("port", "serving_port") if name in given
+    }
+    return Settings(home=home, **ports, **{name: str(value) for name, value in given.items()})  # type: ignore[arg-type]  # names and types were just checked
+
+
+def _port(name: str, value: str | int | Path) -> int:
+    try:
+        port = int(str(value))
+    except ValueError:
+        port = -1
+    if not 0 <= port <= 65535:
+        raise Invalid(f"{name} is {str(value)!r}", hint="A port is a number from 0 to 65535.")
+    return port

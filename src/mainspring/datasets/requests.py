@@ -1,0 +1,59 @@
+"""What can be asked of datasets."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from mainspring.domain.dataset import (
+    Column,
+    Dataset,
+    DatasetVersion,
+    DatasetVersionState,
+)
+from mainspring.domain.request import Request
+from mainspring.kernel.digests import Digest
+
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+"""Letters, digits, `_`, `.` and `-`; it may stand in a URL, a path and a shell."""
+
+
+class AddDatasetVersion(Request[DatasetVersion], frozen=True, kw_only=True):
+    """Record a version whose manifest and files are stored already.
+
+    The same manifest as the newest accepted version gives that version back and changes nothing.
+    """
+
+    dataset: Name
+    manifest: Digest
+    file_count: int
+    size_bytes: int
+    row_count: int | None = None
+    columns: tuple[Column, ...] | None = None
+    profile: Digest | None = None
+    state: DatasetVersionState = DatasetVersionState.ACCEPTED
+    producer: str | None = None
+    note: str = ""
+
+
+class ListDatasets(Request[tuple[Dataset, ...]], frozen=True, kw_only=True):
+    """Every dataset with its newest accepted version, by name."""
+
+
+class ListDatasetVersions(Request[tuple[DatasetVersion, ...]], frozen=True, kw_only=True):
+    """The versions of a dataset, newest first, refused ones included."""
+
+    dataset: str
+    limit: Annotated[int, Meta(ge=1, le=10_000)] = 100
+
+
+class GetDatasetVersion(Request[DatasetVersion], frozen=True, kw_only=True):
+    """One version by number; the newest accepted one if no number is given."""
+
+    dataset: str
+    number: int | None = None
+
+
+class GetDatasetVersionById(Request[DatasetVersion], frozen=True, kw_only=True):
+    """One version by its id."""
+
+    id: str

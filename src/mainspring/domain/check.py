@@ -1,0 +1,72 @@
+"""Data checks: what is expected of a table, and what was found."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from mainspring.domain.dataset import DatasetVersionId
+from mainspring.kernel.digests import Digest
+
+CheckReportId = NewType("CheckReportId", str)
+
+Scalar = str | int | float | bool | None
+
+
+class Severity(StrEnum):
+    BLOCK = "block"
+    """A failure keeps the data out."""
+    WARN = "warn"
+    """A failure is shown and nothing more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """One check against one table.
+
+    `observed` and `expected` are for people; `examples` holds a few failing rows, each as column -> value
+    with the row's number (0-based) under `#`.
+    """
+
+    check: str
+    column: str | None
+    severity: Severity
+    passed: bool
+    observed: str
+    expected: str
+    failed_row_count: int = 0
+    examples: tuple[dict[str, Scalar], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """All checks of one schema against one table; `passed` means that no blocking check failed."""
+
+    schema: Digest
+    row_count: int
+    results: tuple[CheckResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.blocking
+
+    @property
+    def blocking(self) -> tuple[CheckResult, ...]:
+        return tuple(r for r in self.results if not r.passed and r.severity is Severity.BLOCK)
+
+    @property
+    def warnings(self) -> tuple[CheckResult, ...]:
+        return tuple(r for r in self.results if not r.passed and r.severity is Severity.WARN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCheckReport:
+    """A report as it was recorded beside the dataset version that it judged."""
+
+    id: CheckReportId
+    dataset: str
+    number: int
+    version: DatasetVersionId
+    passed: bool
+    report: CheckReport
+    created_at: datetime

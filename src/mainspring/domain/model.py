@@ -1,0 +1,54 @@
+"""Registered models and their versions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from mainspring.domain.gate import GateResult
+from mainspring.domain.run import RunId
+from mainspring.domain.signature import Signature
+from mainspring.kernel.digests import Digest
+
+ModelVersionId = NewType("ModelVersionId", str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersion:
+    """One version of a registered model.
+
+    `manifest` names the folder in MLflow's model format. `reference` names the blob with the training
+    profile and error profile that monitoring compares against; `evaluation` the held-out table (inputs,
+    truth) that gates compare on. Both are None for versions registered from outside a pipeline.
+    """
+
+    id: ModelVersionId
+    model: str
+    number: int
+    run: RunId | None
+    manifest: Digest
+    flavor: str
+    signature: Signature | None
+    metrics: dict[str, float]
+    reference: Digest | None
+    evaluation: Digest | None
+    project: Digest | None
+    environment: Digest | None
+    description: str
+    tags: dict[str, str]
+    aliases: tuple[str, ...]
+    gate_results: tuple[GateResult, ...] | None
+    created_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredModel:
+    """A name under which versions of a model are kept."""
+
+    name: str
+    description: str
+    tags: dict[str, str]
+    aliases: dict[str, int]
+    version_count: int
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,184 @@
+"""Pipelines: the static graph that a traced function gives, and the runs of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from mainspring.domain.dataset import DatasetVersionId
+from mainspring.domain.run import RunId
+from mainspring.kernel.digests import Digest
+
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeOutput:
+    """An argument that is another step's result, or one element of its tuple."""
+
+    node: str
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetArgument:
+    """An argument that is a dataset, bound when the run is requested."""
+
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterArgument:
+    """An argument that is a parameter of the pipeline, bound when the run is requested."""
+
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant:
+    """An argument written in the pipeline itself: anything JSON can hold."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One call of a step. `step` is `module:qualified_name`.
+
+    `arguments` maps each parameter of the step to where its value comes from; a list there means that
+    the step takes a list of results. `output_count` is None for a step that returns one value.
+    """
+
+    id: str
+    step: str
+    node_outputs: dict[str, NodeOutput]
+    datasets: dict[str, DatasetArgument]
+    parameters: dict[str, ParameterArgument]
+    constants: dict[str, Constant]
+    output_count: int | None = None
+    retries: int = 0
+    retry_delay_seconds: float = 1.0
+    timeout_seconds: float | None = None
+    cpus: int = 1
+    cache: bool = True
+
+    @property
+    def upstream(self) -> set[str]:
+        return {output.node for output in self.node_outputs.values()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineParameter:
+    """A parameter of a pipeline; a dataset parameter has no default."""
+
+    name: str
+    is_dataset: bool
+    has_default: bool = False
+    default: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """A pipeline as data: what is stored, shown, diffed and run. `outputs` names what it returns."""
+
+    pipeline: str
+    parameters: tuple[PipelineParameter, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[NodeOutput, ...]
+    version: int = 1
+
+
+class PipelineRunState(StrEnum):
+    REQUESTED = "requested"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (self.SUCCEEDED, self.FAILED, self.CANCELLED)
+
+
+class StepState(StrEnum):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    CACHED = "cached"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+
+
+class ValueKind(StrEnum):
+    """How a step's result is kept."""
+
+    TABLE = "table"
+    MODEL = "model"
+    METRICS = "metrics"
+    JSON = "json"
+    ARRAY = "array"
+    PICKLE = "pickle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredValue:
+    """A step's result by content. `digest` names a blob, or for a model the manifest of its folder."""
+
+    kind: ValueKind
+    digest: Digest
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepAttempt:
+    """One try at one step of one run."""
+
+    run: RunId
+    node: str
+    attempt: int
+    state: StepState
+    started_at: datetime
+    finished_at: datetime | None = None
+    cache_key: Digest | None = None
+    outputs: tuple[StoredValue, ...] = ()
+    error: str | None = None
+    cached_from: RunId | None = None
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineRun:
+    """A run of a pipeline: what was asked, on which data and code, and how far it is.
+
+    `project` is the manifest of the code snapshot that it runs on; `environment` the blob that lists the
+    Python version and installed distributions. `inputs` binds dataset parameters to versions.
+    """
+
+    id: RunId
+    service: str | None
+    pipeline: str
+    graph: Graph
+    params: dict[str, object]
+    inputs: dict[str, DatasetVersionId]
+    project: Digest
+    environment: Digest
+    state: PipelineRunState
+    why: str
+    requested_at: datetime
+    requested_by: str
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: str | None = None
+    cancel_requested: bool = False
+    outputs: tuple[StoredValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """A line that a step printed. `stream` is `out` or `err`; `seq` orders lines within an attempt."""
+
+    node: str
+    attempt: int
+    seq: int
+    at: datetime
+    stream: str
+    text: str

@@ -1,0 +1,88 @@
+"""Runs of pipelines and of users' own training scripts, as tracking sees them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from mainspring.kernel.digests import Digest
+
+RunId = NewType("RunId", str)
+ExperimentId = NewType("ExperimentId", str)
+
+
+class RunStatus(StrEnum):
+    """MLflow's words for a run's state, so that its clients need no translation."""
+
+    RUNNING = "RUNNING"
+    SCHEDULED = "SCHEDULED"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+
+class Lifecycle(StrEnum):
+    ACTIVE = "active"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """A folder of runs."""
+
+    id: ExperimentId
+    name: str
+    lifecycle: Lifecycle
+    created_at: datetime
+    updated_at: datetime
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One measured point. NaN and infinities are values like any other."""
+
+    key: str
+    value: float
+    step: int = 0
+    timestamp_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetInput:
+    """A dataset that a run said it read, in MLflow's terms."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None = None
+    profile: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run with its latest metrics, parameters and tags."""
+
+    id: RunId
+    experiment: ExperimentId
+    name: str
+    status: RunStatus
+    lifecycle: Lifecycle
+    user: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    metrics: tuple[Metric, ...]
+    params: dict[str, str]
+    tags: dict[str, str]
+    inputs: tuple[DatasetInput, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file that a run or logged model keeps."""
+
+    path: str
+    digest: Digest
+    size_bytes: int

@@ -1,0 +1,59 @@
+"""Schemas: what people expect of a table. Inferred once, then owned and edited by people as TOML."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mainspring.domain.check import Scalar, Severity
+from mainspring.domain.data_type import DataType
+from mainspring.kernel.digests import Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnSchema:
+    """What one column must be. A field left at its default asks for nothing.
+
+    `minimum` and `maximum` are numbers, or ISO dates and times for `date` and `datetime` columns.
+    `max_null_share` is a share of rows, 0 to 1. `categories` is the closed set of allowed values.
+    """
+
+    name: str
+    type: DataType
+    required: bool = True
+    max_null_share: float = 0.0
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    categories: tuple[Scalar, ...] | None = None
+    pattern: str | None = None
+    unique: bool = False
+    increasing: bool = False
+    severity: Severity = Severity.BLOCK
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_null_share <= 1:
+            raise ValueError(
+                f"max_null_share of {self.name} is {self.max_null_share}; it is a share between 0 and 1"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSchema:
+    """What a table must be. `allow_extra_columns` lets unknown columns pass with a warning."""
+
+    dataset: str
+    columns: tuple[ColumnSchema, ...]
+    min_row_count: int = 1
+    key: tuple[str, ...] = ()
+    allow_extra_columns: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSchema:
+    """A schema as it was accepted for a dataset; the newest number is in force."""
+
+    dataset: str
+    number: int
+    digest: Digest
+    toml: str
+    created_at: datetime
+    created_by: str

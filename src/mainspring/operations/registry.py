@@ -1,0 +1,103 @@
+"""The registry's verbs."""
+
+from mainspring.domain.actor import Permission
+from mainspring.operations.operation import Kind, Operation
+from mainspring.registry import requests
+
+OPERATIONS = (
+    Operation(
+        name="version.register",
+        request=requests.RegisterModelVersion,
+        run="mainspring.registry.register:register_model_version",
+        permission=Permission.REGISTER,
+        kind=Kind.COMMAND,
+        route="POST /models/{model}/versions",
+    ),
+    Operation(
+        name="model.list",
+        request=requests.ListModels,
+        run="mainspring.registry.read:list_models",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /models",
+        command="model list",
+    ),
+    Operation(
+        name="model.get",
+        request=requests.GetModel,
+        run="mainspring.registry.read:get_model",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /models/{model}",
+        command="model show model",
+    ),
+    Operation(
+        name="version.list",
+        request=requests.ListModelVersions,
+        run="mainspring.registry.read:list_model_versions",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /models/{model}/versions",
+        command="model versions model",
+    ),
+    Operation(
+        name="version.get",
+        request=requests.GetModelVersion,
+        run="mainspring.registry.read:get_model_version",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /models/{model}/version",
+        command="model version model",
+    ),
+    Operation(
+        name="version.get_by_id",
+        request=requests.GetModelVersionById,
+        run="mainspring.registry.read:get_model_version_by_id",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /model-versions/{id}",
+    ),
+    Operation(
+        name="gate.record",
+        request=requests.RecordGateResults,
+        run="mainspring.registry.gates:record_gate_results",
+        permission=Permission.REGISTER,
+        kind=Kind.COMMAND,
+        route="POST /model-versions/{version}/gate-results",
+    ),
+    Operation(
+        name="alias.set",
+        request=requests.SetAlias,
+        run="mainspring.registry.aliases:set_alias",
+        permission=Permission.PROMOTE,
+        kind=Kind.COMMAND,
+        route="PUT /models/{model}/aliases/{alias}",
+        command="model alias model alias number",
+    ),
+    Operation(
+        name="alias.delete",
+        request=requests.DeleteAlias,
+        run="mainspring.registry.aliases:delete_alias",
+        permission=Permission.PROMOTE,
+        kind=Kind.COMMAND,
+        route="DELETE /models/{model}/aliases/{alias}",
+        command="model unalias model alias",
+    ),
+    Operation(
+        name="approval.give",
+        request=requests.GiveApproval,
+        run="mainspring.registry.approve:give_approval",
+        permission=Permission.APPROVE,
+        kind=Kind.COMMAND,
+        route="POST /services/{service}/approvals",
+        command="approve service model number",
+    ),
+    Operation(
+        name="approval.list",
+        request=requests.ListApprovals,
+        run="mainspring.registry.approve:list_approvals",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /model-versions/{version}/approvals",
+    ),
+)

@@ -1,0 +1,32 @@
+"""The table of all operations."""
+
+from typing import Any
+
+from mainspring.domain.request import Request
+from mainspring.operations import (
+    datasets,
+    governance,
+    monitoring,
+    pipelines,
+    quality,
+    registry,
+    services,
+    serving,
+    tracking,
+)
+from mainspring.operations.operation import Operation
+
+OPERATIONS: tuple[Operation, ...] = (
+    *services.OPERATIONS,
+    *datasets.OPERATIONS,
+    *quality.OPERATIONS,
+    *tracking.OPERATIONS,
+    *pipelines.OPERATIONS,
+    *registry.OPERATIONS,
+    *serving.OPERATIONS,
+    *monitoring.OPERATIONS,
+    *governance.OPERATIONS,
+)
+
+BY_REQUEST: dict[type[Request[Any]], Operation] = {op.request: op for op in OPERATIONS}
+BY_NAME: dict[str, Operation] = {op.name: op for op in OPERATIONS}

@@ -1,0 +1,106 @@
+"""Tracking's verbs."""
+
+from mainspring.domain.actor import Permission
+from mainspring.operations.operation import Kind, Operation
+from mainspring.tracking import requests
+
+OPERATIONS = (
+    Operation(
+        name="experiment.create",
+        request=requests.CreateExperiment,
+        run="mainspring.tracking.experiments:create_experiment",
+        permission=Permission.TRACK,
+        kind=Kind.COMMAND,
+        route="POST /experiments",
+        command="experiment create name",
+    ),
+    Operation(
+        name="experiment.get",
+        request=requests.GetExperiment,
+        run="mainspring.tracking.experiments:get_experiment",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /experiment",
+    ),
+    Operation(
+        name="experiment.list",
+        request=requests.ListExperiments,
+        run="mainspring.tracking.experiments:list_experiments",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /experiments",
+        command="experiment list",
+    ),
+    Operation(
+        name="tracked_run.create",
+        request=requests.CreateRun,
+        run="mainspring.tracking.runs:create_run",
+        permission=Permission.TRACK,
+        kind=Kind.COMMAND,
+        route="POST /tracked-runs",
+    ),
+    Operation(
+        name="tracked_run.update",
+        request=requests.UpdateRun,
+        run="mainspring.tracking.runs:update_run",
+        permission=Permission.TRACK,
+        kind=Kind.COMMAND,
+        route="PATCH /tracked-runs/{run}",
+    ),
+    Operation(
+        name="tracked_run.get",
+        request=requests.GetRun,
+        run="mainspring.tracking.runs:get_run",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /tracked-runs/{run}",
+    ),
+    Operation(
+        name="tracked_run.log",
+        request=requests.LogBatch,
+        run="mainspring.tracking.log:log_batch",
+        permission=Permission.TRACK,
+        kind=Kind.REPORT,
+        route="POST /tracked-runs/{run}/batches",
+    ),
+    Operation(
+        name="tracked_run.log_inputs",
+        request=requests.LogInputs,
+        run="mainspring.tracking.log:log_inputs",
+        permission=Permission.TRACK,
+        kind=Kind.REPORT,
+        route="POST /tracked-runs/{run}/inputs",
+    ),
+    Operation(
+        name="tracked_run.search",
+        request=requests.SearchRuns,
+        run="mainspring.tracking.search:search_runs",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="POST /tracked-runs/search",
+    ),
+    Operation(
+        name="metric.history",
+        request=requests.GetMetricHistory,
+        run="mainspring.tracking.log:get_metric_history",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /tracked-runs/{run}/metrics",
+    ),
+    Operation(
+        name="artifact.record",
+        request=requests.RecordArtifact,
+        run="mainspring.tracking.artifacts:record_artifact",
+        permission=Permission.TRACK,
+        kind=Kind.REPORT,
+        route="POST /artifacts",
+    ),
+    Operation(
+        name="artifact.list",
+        request=requests.ListArtifacts,
+        run="mainspring.tracking.artifacts:list_artifacts",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /artifacts",
+    ),
+)

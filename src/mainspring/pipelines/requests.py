@@ -1,0 +1,141 @@
+"""What can be asked of pipelines."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from mainspring.domain.pipeline import (
+    Graph,
+    LogLine,
+    PipelineRun,
+    StepAttempt,
+    StepState,
+    StoredValue,
+)
+from mainspring.domain.request import Request
+from mainspring.kernel.digests import Digest
+
+
+class RequestRun(Request[PipelineRun], frozen=True, kw_only=True):
+    """Ask for a run of a pipeline; a worker takes it from there.
+
+    `inputs` binds each dataset parameter to the id of an accepted version. `project` (a manifest) and
+    `environment` (a blob) must have been stored before. It also makes the tracked run of the same id, in
+    the experiment named after the service or pipeline.
+    """
+
+    pipeline: str
+    graph: Graph
+    inputs: dict[str, str]
+    project: Digest
+    environment: Digest
+    params: dict[str, object] = {}
+    service: str | None = None
+    why: str = ""
+
+
+class GetPipelineRun(Request[PipelineRun], frozen=True, kw_only=True):
+    """One run, with its state."""
+
+    run: str
+
+
+class ListPipelineRuns(Request[tuple[PipelineRun, ...]], frozen=True, kw_only=True):
+    """Runs, newest first; of one service, or in one state."""
+
+    service: str | None = None
+    state: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
+
+
+class ListSteps(Request[tuple[StepAttempt, ...]], frozen=True, kw_only=True):
+    """Every attempt at every step of a run, in the order they began."""
+
+    run: str
+
+
+class ReadLogs(Request[tuple[LogLine, ...]], frozen=True, kw_only=True):
+    """Lines that a run's steps printed, in order; from after line number `after` of a node's attempt on."""
+
+    run: str
+    node: str | None = None
+    after: int = -1
+    limit: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+
+
+class CancelRun(Request[PipelineRun], frozen=True, kw_only=True):
+    """Ask a run to stop. It ends as cancelled soon after, or at once if nobody works on it."""
+
+    run: str
+
+
+class RunLease(msgspec.Struct, frozen=True, kw_only=True):
+    """The right to work on a run: shown with every report about it."""
+
+    run: str
+    holder: str
+    fence: int
+
+
+class TakeRun(Request[RunLease | None], frozen=True, kw_only=True):
+    """Take a run that waits, or whose worker's lease ran out; None if there is none."""
+
+    holder: str
+    lease_seconds: float = 30.0
+    run: str | None = None
+
+
+class RenewRunLease(Request[PipelineRun], frozen=True, kw_only=True):
+    """Keep the lease, and see whether the run should stop. Raises `Conflict` (`lease_lost`) if it is gone."""
+
+    lease: RunLease
+    lease_seconds: float = 30.0
+
+
+class StartStep(Request[StepAttempt], frozen=True, kw_only=True):
+    """Record that an attempt at a step begins; its number is one more than the last."""
+
+    lease: RunLease
+    node: str
+    cache_key: Digest | None = None
+    warning: str | None = None
+
+
+class FinishStep(Request[StepAttempt], frozen=True, kw_only=True):
+    """Record how an attempt ended; with outputs (whose bytes are stored) if it succeeded.
+
+    `cache_components` are the parts of its cache key; given, the outputs are kept in the cache too.
+    """
+
+    lease: RunLease
+    node: str
+    attempt: int
+    state: StepState
+    outputs: tuple[StoredValue, ...] = ()
+    error: str | None = None
+    cache_components: dict[str, str] | None = None
+    cached_from: str | None = None
+
+
+class FindCached(Request[tuple[StoredValue, ...] | None], frozen=True, kw_only=True):
+    """Outputs kept under a cache key, or None."""
+
+    key: Digest
+
+
+class FinishRun(Request[PipelineRun], frozen=True, kw_only=True):
+    """Record how a run ended, and give its lease up."""
+
+    lease: RunLease
+    state: str
+    outputs: tuple[StoredValue, ...] = ()
+    metrics: dict[str, float] = {}
+    error: str | None = None
+
+
+class AppendLogs(Request[None], frozen=True, kw_only=True):
+    """Keep lines that steps printed; a line that is there already is left as it is."""
+
+    run: str
+    lines: tuple[LogLine, ...]

@@ -1,0 +1,107 @@
+"""What can be asked of the registry."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from mainspring.domain.approval import Approval
+from mainspring.domain.gate import GateResult
+from mainspring.domain.model import ModelVersion, RegisteredModel
+from mainspring.domain.request import Request
+from mainspring.domain.signature import Signature
+from mainspring.kernel.digests import Digest
+
+ModelName = Annotated[str, Meta(min_length=1, max_length=250)]
+
+
+class RegisterModelVersion(Request[ModelVersion], frozen=True, kw_only=True):
+    """Add a version to a model, which is made if it is new. Its bytes must be stored.
+
+    Registering the same manifest from the same run again gives the same version.
+    """
+
+    model: ModelName
+    manifest: Digest
+    flavor: str = "python_function"
+    run: str | None = None
+    logged_model: str | None = None
+    source: str = ""
+    signature: Signature | None = None
+    metrics: dict[str, float] = {}
+    reference: Digest | None = None
+    evaluation: Digest | None = None
+    project: Digest | None = None
+    environment: Digest | None = None
+    description: str = ""
+    tags: dict[str, str] = {}
+    service: str | None = None
+
+
+class ListModels(Request[tuple[RegisteredModel, ...]], frozen=True, kw_only=True):
+    """Every registered model, by name."""
+
+
+class GetModel(Request[RegisteredModel], frozen=True, kw_only=True):
+    """One registered model."""
+
+    model: str
+
+
+class ListModelVersions(Request[tuple[ModelVersion, ...]], frozen=True, kw_only=True):
+    """Versions of a model, newest first."""
+
+    model: str
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class GetModelVersion(Request[ModelVersion], frozen=True, kw_only=True):
+    """One version, by number or by alias."""
+
+    model: str
+    number: int | None = None
+    alias: str | None = None
+
+
+class GetModelVersionById(Request[ModelVersion], frozen=True, kw_only=True):
+    """One version by its id."""
+
+    id: str
+
+
+class RecordGateResults(Request[ModelVersion], frozen=True, kw_only=True):
+    """Keep what the gates said of a version. Results are written once and never replaced."""
+
+    version: str
+    results: tuple[GateResult, ...]
+    service: str | None = None
+
+
+class SetAlias(Request[RegisteredModel], frozen=True, kw_only=True):
+    """Point an alias at a version. `champion` moves only by a rollout."""
+
+    model: str
+    alias: str
+    number: int
+
+
+class DeleteAlias(Request[RegisteredModel], frozen=True, kw_only=True):
+    """Remove an alias. `champion` can't be removed."""
+
+    model: str
+    alias: str
+
+
+class GiveApproval(Request[Approval], frozen=True, kw_only=True):
+    """Say yes or no to a model version for a service; bound to the model's bytes."""
+
+    service: str
+    model: str
+    number: int
+    approved: bool = True
+    reason: str = ""
+
+
+class ListApprovals(Request[tuple[Approval, ...]], frozen=True, kw_only=True):
+    """Every decision on a model version, oldest first."""
+
+    version: str

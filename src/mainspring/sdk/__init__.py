@@ -1,0 +1,1 @@
+"""What a user's script calls: the same `call(request)` on an installation or on a server."""

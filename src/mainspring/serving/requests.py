@@ -1,0 +1,113 @@
+"""What can be asked of serving's control side; predictions themselves take the path in `api/oip`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from mainspring.domain.model import ModelVersion, ModelVersionId
+from mainspring.domain.request import Request
+from mainspring.domain.rollout import Deployment, GuardReading, Rollout, ServingReport
+from mainspring.domain.service import ServicePolicy
+
+
+class StartRollout(Request[Rollout], frozen=True, kw_only=True):
+    """Start bringing a candidate into service by the service's rollout policy.
+
+    Raises `Rejected` unless the candidate passed every gate, `Conflict` while another rollout is under way.
+    Without a champion the candidate goes to its full share at once, guarded all the same. If the service
+    asks for approvals that are not there yet, the rollout waits for them.
+    """
+
+    service: str
+    version: str
+    why: str = ""
+
+
+class AdvanceRollout(Request[Rollout], frozen=True, kw_only=True):
+    """Give the candidate its next share; after the last one it becomes champion.
+
+    `step_index` is the step the caller saw; if the rollout moved on meanwhile, nothing happens.
+    """
+
+    rollout: str
+    step_index: int
+    readings: tuple[GuardReading, ...] = ()
+    why: str = ""
+
+
+class RollBackRollout(Request[Rollout], frozen=True, kw_only=True):
+    """End a rollout: all traffic goes to the champion again. A finished rollout is left as it is."""
+
+    rollout: str
+    readings: tuple[GuardReading, ...] = ()
+    why: str = ""
+
+
+class RecordGuardReadings(Request[Rollout], frozen=True, kw_only=True):
+    """Keep the latest readings of a rollout's guards, for people to see."""
+
+    rollout: str
+    readings: tuple[GuardReading, ...]
+
+
+class RollBack(Request[Deployment], frozen=True, kw_only=True):
+    """Make the previous champion champion again, at once; a rollout under way is ended first.
+
+    Raises `Conflict` if there is no previous champion.
+    """
+
+    service: str
+    why: str = ""
+
+
+class GetDeployment(Request[Deployment | None], frozen=True, kw_only=True):
+    """What answers for a service, or None before the first model."""
+
+    service: str
+
+
+class ListDeployments(Request[tuple[Deployment, ...]], frozen=True, kw_only=True):
+    """What answers for every service."""
+
+
+class ListRollouts(Request[tuple[Rollout, ...]], frozen=True, kw_only=True):
+    """Rollouts of a service, newest first."""
+
+    service: str
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One service in the routing snapshot: which versions to hold ready, and who gets what share."""
+
+    service: str
+    routing_version: int
+    champion: ModelVersionId | None
+    candidate: ModelVersionId | None
+    candidate_share: float
+    is_shadow: bool
+    salt: str
+    policy: ServicePolicy
+    versions: tuple[ModelVersion, ...]
+
+
+class GetRouting(Request[tuple[Route, ...]], frozen=True, kw_only=True):
+    """The routing snapshot that serving processes follow."""
+
+
+class ReportServing(Request[None], frozen=True, kw_only=True):
+    """A serving process says what it follows and what it can answer with."""
+
+    report: ServingReport
+
+
+class ListServingReports(Request[tuple[ServingReport, ...]], frozen=True, kw_only=True):
+    """What serving processes said in the last minute."""
+
+
+class ForgetServing(Request[None], frozen=True, kw_only=True):
+    """A serving process says that it ends."""
+
+    process: str

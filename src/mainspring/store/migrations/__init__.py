@@ -1,0 +1,6 @@
+"""Migrations, in order. A store written by version N opens with every later version.
+
+Write a new one with `python -m mainspring.store.migrations.write NAME`, then add it to `REVISIONS`.
+"""
+
+REVISIONS = ("0001",)

@@ -1,0 +1,29 @@
+"""Every table, for migrations and for making a store: importing this fills `metadata`."""
+
+from mainspring.store.tables import (
+    datasets,
+    governance,
+    ledger,
+    monitoring,
+    pipelines,
+    quality,
+    registry,
+    services,
+    serving,
+    tracking,
+)
+from mainspring.store.tables.metadata import metadata
+
+__all__ = [
+    "datasets",
+    "governance",
+    "ledger",
+    "metadata",
+    "monitoring",
+    "pipelines",
+    "quality",
+    "registry",
+    "services",
+    "serving",
+    "tracking",
+]

@@ -1,0 +1,82 @@
+"""Pipeline runs, their steps, the cache and the logs."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+from mainspring.domain.pipeline import Graph, StoredValue
+from mainspring.store.tables.metadata import metadata
+from mainspring.store.types import Instant, Json
+
+pipeline_runs = Table(
+    "pipeline_runs",
+    metadata,
+    Column("id", String(64), ForeignKey("runs.id"), primary_key=True),
+    Column("service", String(200)),
+    Column("pipeline", String(300), nullable=False),
+    Column("graph", Json(Graph), nullable=False),
+    Column("params", Json(dict), nullable=False),
+    Column("inputs", Json(dict[str, str]), nullable=False),
+    Column("project", String(80), nullable=False),
+    Column("environment", String(80), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("requested_at", Instant, nullable=False),
+    Column("requested_by", String(200), nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("error", Text),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("outputs", Json(tuple[StoredValue, ...]), nullable=False),
+    Index("ix_pipeline_runs_state_requested_at", "state", "requested_at"),
+    Index("ix_pipeline_runs_service_requested_at", "service", "requested_at"),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("run", String(64), ForeignKey("pipeline_runs.id"), nullable=False),
+    Column("node", String(200), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("cache_key", String(80)),
+    Column("outputs", Json(tuple[StoredValue, ...]), nullable=False),
+    Column("error", Text),
+    Column("cached_from", String(64)),
+    Column("warning", Text),
+    PrimaryKeyConstraint("run", "node", "attempt"),
+)
+
+cache_entries = Table(
+    "cache_entries",
+    metadata,
+    Column("key", String(80), primary_key=True),
+    Column("step", String(300), nullable=False),
+    Column("run", String(64), nullable=False),
+    Column("outputs", Json(tuple[StoredValue, ...]), nullable=False),
+    Column("components", Json(dict[str, str]), nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+step_logs = Table(
+    "step_logs",
+    metadata,
+    Column("run", String(64), ForeignKey("pipeline_runs.id"), nullable=False),
+    Column("node", String(200), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("stream", String(8), nullable=False),
+    Column("text", Text, nullable=False),
+    PrimaryKeyConstraint("run", "node", "attempt", "seq"),
+)
