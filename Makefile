@@ -1,15 +1,17 @@
-# Run `make` for the list of targets.
+# Run `make` for the list of targets. Every target makes what it needs.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_FLAGS ?=
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-all check lint types arch docs bench fmt
+.PHONY: help setup setup-servers setup-mlflow lock demo test test-all check lint types arch docs bench fmt clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+# The environment is made anew when the lock file changes, and not otherwise.
 $(VENV)/installed: requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
@@ -18,6 +20,51 @@ $(VENV)/installed: requirements/dev.txt pyproject.toml
 
 setup: $(VENV)/installed ## make the environment in .venv from the lock file
 
+setup-servers: ## install the servers that tests start (PostgreSQL, Chromium), if they are missing
+	sh .ci/servers
+
+.venv-mlflow/installed: requirements/mlflow.txt
+	test -x .venv-mlflow/bin/python || $(PYTHON) -m venv .venv-mlflow
+	.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/mlflow.txt
+	touch $@
+
+setup-mlflow: .venv-mlflow/installed ## make the environment with the real MLflow client
+
 lock: setup ## resolve the dependencies anew
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/base.txt
-	$(BIN)/uv pip compile pyproject.toml --extra postgres --group dev --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/base.txt
+	$(BIN)/uv pip compile pyproject.toml --upgrade --extra postgres --group dev --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/dev.txt
+	$(BIN)/uv pip compile requirements/mlflow.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/mlflow.txt
+
+demo: setup ## run the whole loop on real data (DEMO_FLAGS="--exit --no-browser" ends by itself)
+	$(BIN)/mainspring demo $(DEMO_FLAGS)
+
+test: setup setup-servers ## the quick tests
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not browser and not mlflow"
+
+test-all: setup setup-servers setup-mlflow ## every test: also the slow ones, the browser, the real MLflow client
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: setup ## style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+fmt: setup ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup ## static types, strictly
+	$(BIN)/mypy
+
+arch: setup ## import contracts
+	$(BIN)/lint-imports
+
+docs: setup ## check that everything public is documented and every snippet runs
+	$(BIN)/python -m pytest -q tests/docs
+
+bench: setup ## measure against peers in the same run; prints ratios
+	$(BIN)/python -m benches
+
+check: lint types arch docs test-all ## all that CI runs
+
+clean: ## delete the environments and caches
+	rm -rf $(VENV) .venv-mlflow .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -174,13 +174,15 @@ def _token(row: Row[Any]) -> Token:
 
 
 def revoke_token(tx: Tx, id_: str) -> bool:
-    """False if there is no such token."""
-    result = tx.execute(
+    """False if there is no such token; one that was revoked before keeps its time."""
+    if tx.execute(select(tokens.c.id).where(tokens.c.id == id_)).one_or_none() is None:
+        return False
+    tx.execute(
         update(tokens)
-        .where(tokens.c.id == id_)
-        .values(revoked_at=func.coalesce(tokens.c.revoked_at, tx.now))
+        .where(tokens.c.id == id_, tokens.c.revoked_at.is_(None))
+        .values(revoked_at=tx.now)
     )
-    return result.rowcount == 1
+    return True
 
 
 def add_approval(tx: Tx, approval: Approval) -> None:
