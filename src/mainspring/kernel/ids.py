@@ -21,7 +21,7 @@ def new_id(prefix: str, at: datetime, entropy: Entropy = secrets.randbits) -> st
 
     >>> from datetime import UTC
     >>> new_id("run", datetime(2026, 1, 1, tzinfo=UTC), entropy=lambda bits: 0)
-    'run_01kdvnhh000000000000000000'
+    'run_01kdvdna000000000000000000'
     """
     milliseconds = int(at.timestamp() * 1000)
     number = (milliseconds << _RANDOM_BITS) | entropy(_RANDOM_BITS)
