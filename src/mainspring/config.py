@@ -83,3 +83,9 @@ def _port(name: str, value: str | int | Path) -> int:
     if not 0 <= port <= 65535:
         raise Invalid(f"{name} is {str(value)!r}", hint="A port is a number from 0 to 65535.")
     return port
+
+
+def wants_tracebacks(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether MAINSPRING_DEBUG asks for tracebacks instead of messages."""
+    environment = os.environ if environment is None else environment
+    return environment.get("MAINSPRING_DEBUG", "") not in ("", "0")

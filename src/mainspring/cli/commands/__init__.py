@@ -1,0 +1,1 @@
+"""Commands written by hand, a file per subject; those derived from the table are made by `derive.py`."""

@@ -1,0 +1,74 @@
+"""The commands that start processes: everything under a supervisor, or one of them in the foreground."""
+
+import importlib
+from typing import Any
+
+import click
+
+from mainspring.cli.global_options import pass_session
+from mainspring.cli.session import Session
+
+
+def _listening(*names: str) -> Any:
+    """The options for where a process listens."""
+    known = {
+        "host": click.option("--host", help="Address to listen on.  [default: 127.0.0.1]"),
+        "port": click.option("--port", type=int, help="Port of API and pages.  [default: 5000]"),
+        "serving_port": click.option(
+            "--serving-port", type=int, help="Port of predictions.  [default: 5001]"
+        ),
+        "database": click.option(
+            "--database", help="SQLAlchemy URL of the store.  [default: SQLite in the home]"
+        ),
+    }
+
+    def decorate(function: Any) -> Any:
+        for name in reversed(names):
+            function = known[name](function)
+        return function
+
+    return decorate
+
+
+@click.command()
+@_listening("host", "port", "serving_port", "database")
+@pass_session
+def up(session: Session, **given: Any) -> int:
+    """Run everything under one supervisor: API, pages, loops, pipeline worker and serving.
+
+    Whatever dies is started again. Ctrl-C ends all of it, answering first what is being asked. Logs are in
+    the home's folder `logs`. Port 0 picks a free port.
+    """
+    from mainspring.server import supervisor
+
+    session.flags.update(given)
+    return supervisor.up(session.settings, say=lambda text: print(text, flush=True))
+
+
+@click.command()
+@_listening("host", "port", "database")
+@pass_session
+def server(session: Session, **given: Any) -> None:
+    """Run the API and the pages only; ready when /health answers."""
+    _run(session, "mainspring.server.control", given)
+
+
+@click.command()
+@_listening("database")
+@pass_session
+def controller(session: Session, **given: Any) -> None:
+    """Run the loops and the pipeline worker only."""
+    _run(session, "mainspring.server.controller", given)
+
+
+@click.command()
+@_listening("host", "serving_port", "database")
+@pass_session
+def serve(session: Session, **given: Any) -> None:
+    """Answer predictions only, for every service of this home."""
+    _run(session, "mainspring.server.predictor", given)
+
+
+def _run(session: Session, module: str, given: dict[str, Any]) -> None:
+    session.flags.update(given)
+    importlib.import_module(module).run(session.settings)
