@@ -56,7 +56,7 @@ class _Scanner:
     def _array_header(self) -> Path:
         self._move(2)
         parts = self._key()
-        path = self._resolved(parts[:-1]) + (parts[-1],)
+        path = (*self._resolved(parts[:-1]), parts[-1])
         index = self._array_lengths.get(path, 0)
         self._array_lengths[path] = index + 1
         self._note(path)

@@ -6,11 +6,13 @@ from mainspring.kernel.codec import digest_of
 from mainspring.kernel.errors import NotFound
 from mainspring.services import queries
 from mainspring.services.requests import ApplyService
+from mainspring.services.translate import check_name
 from mainspring.store.tx import Tx
 
 
 def apply_service(tx: Tx, request: ApplyService) -> Service:
     """Store a declaration; the same declaration with the same code changes nothing."""
+    check_name(request.spec.name, "$.spec.name")
     for digest in (request.project, request.environment):
         if not tx.blobs.exists(digest):
             raise NotFound(

@@ -1,0 +1,157 @@
+"""What may stand in `mainspring.toml`: one class per table, from which the checks and the JSON Schema come.
+
+The defaults are those of the domain's policies: a key that is left out stays UNSET and is not passed on.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from mainspring.domain.rollout import GuardMetric, Strategy
+from mainspring.domain.service import DriftPolicy
+
+# `$` alone would let a line end pass behind the text.
+DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$(?!\n)"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$(?!\n)"
+PIPELINE_PATTERN = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$(?!\n)"
+
+Duration = Annotated[
+    str, Meta(pattern=DURATION_PATTERN, description="A duration: 30s, 10m, 1h30m, 7d.")
+]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_PATTERN)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+
+class Table(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """A table of the file, whose unknown keys are errors."""
+
+
+class VersusChampionTable(Table, frozen=True, kw_only=True):
+    """Compare the candidate with the champion on the same held-out rows."""
+
+    max_regression: Annotated[
+        float, Meta(ge=0, le=10, description="How much worse it may be, as a share.")
+    ] = 0.0
+    confidence: Annotated[
+        float, Meta(gt=0, lt=1, description="How sure that must be; between 0 and 1.")
+    ] = 0.95
+    min_rows: Annotated[
+        Positive, Meta(description="With fewer held-out rows the gate does not pass.")
+    ] = 100
+
+
+class GateTable(Table, frozen=True, kw_only=True):
+    """A promise that a candidate must keep before it may serve."""
+
+    metric: Annotated[str, Meta(min_length=1, max_length=250)]
+    min: float | None = None
+    max: float | None = None
+    versus_champion: VersusChampionTable | None = None
+
+
+class GuardTable(Table, frozen=True, kw_only=True):
+    """A limit on live traffic that ends a rollout when it is crossed."""
+
+    metric: GuardMetric
+    max: Annotated[float, Meta(ge=0)]
+    min_requests: Positive = 20
+
+
+class RolloutTable(Table, frozen=True, kw_only=True):
+    """How a candidate comes to answer."""
+
+    strategy: Strategy | UnsetType = UNSET
+    steps: (
+        Annotated[
+            list[Annotated[float, Meta(gt=0, le=1)]],
+            Meta(min_length=1, max_length=100, description="Growing shares that end at 1.0."),
+        ]
+        | UnsetType
+    ) = UNSET
+    hold: Duration | UnsetType = UNSET
+    min_requests: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    max_duration: Duration | UnsetType = UNSET
+    guard: list[GuardTable] = []
+
+
+class LabelsTable(Table, frozen=True, kw_only=True):
+    """Where labels come from besides the labels endpoint: a column of a dataset, joined by key."""
+
+    dataset: Name
+    key: Annotated[str, Meta(min_length=1)]
+    column: Annotated[str, Meta(min_length=1)]
+
+
+class MonitorTable(Table, frozen=True, kw_only=True):
+    """How predictions are watched."""
+
+    window: Duration | UnsetType = UNSET
+    lateness: Duration | UnsetType = UNSET
+    drift: DriftPolicy | UnsetType = UNSET
+    psi_threshold: Annotated[float, Meta(gt=0)] | UnsetType = UNSET
+    max_error_growth: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
+    persistence: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
+    min_rows: Positive | UnsetType = UNSET
+    labels: LabelsTable | UnsetType = UNSET
+
+
+class ApprovalsTable(Table, frozen=True, kw_only=True):
+    """How many people must say yes before a candidate may serve."""
+
+    production: Annotated[int, Meta(ge=0, le=100)] = 0
+    not_by_author: bool = False
+
+
+class RetrainTable(Table, frozen=True, kw_only=True):
+    """When a new model is trained. The first one always is."""
+
+    on: Annotated[
+        list[Annotated[str, Meta(description="new-data or harmful-drift")]], Meta(max_length=10)
+    ] = []
+    cooldown: Duration | UnsetType = UNSET
+    max_failures: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
+    approvals: ApprovalsTable = msgspec.field(default_factory=ApprovalsTable)
+
+
+class ServeTable(Table, frozen=True, kw_only=True):
+    """How predictions are answered."""
+
+    workers: Annotated[int, Meta(ge=1, le=256)] | UnsetType = UNSET
+    timeout: Duration | UnsetType = UNSET
+    max_queue: Annotated[int, Meta(ge=1, le=1_000_000)] | UnsetType = UNSET
+
+
+class ServiceTable(Table, frozen=True, kw_only=True):
+    """One service: what makes its model, on which data, and what is promised of it."""
+
+    pipeline: Annotated[
+        str, Meta(pattern=PIPELINE_PATTERN, description="module:function of the pipeline")
+    ]
+    model: Annotated[str, Meta(min_length=1, max_length=250)] | UnsetType = UNSET
+    data: Annotated[
+        dict[str, Name],
+        Meta(min_length=1, description="The pipeline's dataset parameters and their datasets."),
+    ]
+    expect: (
+        Annotated[
+            str | dict[str, str], Meta(description="The schema's file; or one file per dataset.")
+        ]
+        | UnsetType
+    ) = UNSET
+    # Whatever the pipeline takes; it is checked against the pipeline when a run is requested.
+    params: dict[str, Any] = {}
+    gate: list[GateTable] = []
+    rollout: RolloutTable = msgspec.field(default_factory=RolloutTable)
+    monitor: MonitorTable = msgspec.field(default_factory=MonitorTable)
+    retrain: RetrainTable = msgspec.field(default_factory=RetrainTable)
+    serve: ServeTable = msgspec.field(default_factory=ServeTable)
+
+
+class File(Table, frozen=True, kw_only=True):
+    """A whole `mainspring.toml`."""
+
+    service: dict[Name, ServiceTable]
