@@ -40,12 +40,19 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One measured point. NaN and infinities are values like any other."""
+    """One measured point. NaN and infinities are values like any other.
+
+    `model` names the logged model that was measured, `dataset_name` and `dataset_digest` on what, where
+    the run said so.
+    """
 
     key: str
     value: float
     step: int = 0
     timestamp_ms: int = 0
+    model: str | None = None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +66,22 @@ class DatasetInput:
     schema: str | None = None
     profile: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+
+
+class Direction(StrEnum):
+    """Whether a run read a logged model or made it."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLink:
+    """A logged model that a run read or made, and at which step."""
+
+    model: str
+    direction: Direction
+    step: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +100,7 @@ class Run:
     params: dict[str, str]
     tags: dict[str, str]
     inputs: tuple[DatasetInput, ...] = ()
+    models: tuple[ModelLink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from mainspring.domain.logged_model import LoggedModel, LoggedModelStatus
 from mainspring.domain.request import Request
 from mainspring.domain.run import (
     Artifact,
@@ -13,6 +14,7 @@ from mainspring.domain.run import (
     Experiment,
     Lifecycle,
     Metric,
+    ModelLink,
     Run,
     RunStatus,
 )
@@ -40,6 +42,32 @@ class ListExperiments(Request[tuple[Experiment, ...]], frozen=True, kw_only=True
     """Active experiments, newest first."""
 
     limit: Annotated[int, Meta(ge=1, le=50_000)] = 1000
+
+
+class SearchExperiments(Request[Page[Experiment]], frozen=True, kw_only=True):
+    """Experiments that match a filter in MLflow's search grammar; the last updated first by default."""
+
+    filter: str = ""
+    order_by: tuple[str, ...] = ()
+    lifecycle: Lifecycle | None = Lifecycle.ACTIVE
+    limit: Annotated[int, Meta(ge=1, le=50_000)] = 1000
+    page_token: str | None = None
+
+
+class UpdateExperiment(Request[Experiment], frozen=True, kw_only=True):
+    """Rename an experiment, delete it with its runs, or restore it with them; UNSET stays as it is."""
+
+    id: str
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    lifecycle: Lifecycle | msgspec.UnsetType = msgspec.UNSET
+
+
+class TagExperiment(Request[Experiment], frozen=True, kw_only=True):
+    """Set tags of an experiment, and remove others."""
+
+    id: str
+    tags: dict[str, str] = {}
+    removed: tuple[str, ...] = ()
 
 
 class CreateRun(Request[Run], frozen=True, kw_only=True):
@@ -79,11 +107,19 @@ class LogBatch(Request[None], frozen=True, kw_only=True):
     tags: dict[str, str] = {}
 
 
-class LogInputs(Request[None], frozen=True, kw_only=True):
-    """Say which datasets a run read."""
+class RemoveRunTag(Request[None], frozen=True, kw_only=True):
+    """Remove a tag of a run; raises `NotFound` if it has no such tag."""
 
     run: str
-    datasets: tuple[DatasetInput, ...]
+    key: str
+
+
+class LogInputs(Request[None], frozen=True, kw_only=True):
+    """Say which datasets a run read, and which logged models it read or made."""
+
+    run: str
+    datasets: tuple[DatasetInput, ...] = ()
+    models: tuple[ModelLink, ...] = ()
 
 
 class SearchRuns(Request[Page[Run]], frozen=True, kw_only=True):
@@ -123,3 +159,70 @@ class ListArtifacts(Request[tuple[Artifact, ...]], frozen=True, kw_only=True):
 
     root: str
     prefix: str = ""
+
+
+class CreateLoggedModel(Request[LoggedModel], frozen=True, kw_only=True):
+    """Announce a model whose files will follow; an empty name is made up."""
+
+    experiment: str
+    name: Annotated[str, Meta(max_length=500)] = ""
+    source_run: str | None = None
+    model_type: str = ""
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+
+
+class UpdateLoggedModel(Request[LoggedModel], frozen=True, kw_only=True):
+    """Say whether a logged model's files are all there, or delete it; UNSET stays as it is."""
+
+    model: str
+    status: LoggedModelStatus | msgspec.UnsetType = msgspec.UNSET
+    lifecycle: Lifecycle | msgspec.UnsetType = msgspec.UNSET
+
+
+class DescribeLoggedModel(Request[LoggedModel], frozen=True, kw_only=True):
+    """Add parameters and tags to a logged model, and remove tags. A parameter's value can't change."""
+
+    model: str
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    removed_tags: tuple[str, ...] = ()
+
+
+class GetLoggedModel(Request[LoggedModel], frozen=True, kw_only=True):
+    """One logged model with its parameters, tags and metrics."""
+
+    model: str
+
+
+class ModelOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One field that logged models are ordered by, as MLflow's clients send it."""
+
+    field_name: str
+    ascending: bool = True
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+
+
+class SearchLoggedModels(Request[Page[LoggedModel]], frozen=True, kw_only=True):
+    """Logged models that match a filter in MLflow's search grammar; the newest first by default."""
+
+    experiments: tuple[str, ...]
+    filter: str = ""
+    order_by: tuple[ModelOrder, ...] = ()
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    page_token: str | None = None
+
+
+class GetArtifact(Request[Artifact], frozen=True, kw_only=True):
+    """One file below a root; raises `NotFound`."""
+
+    root: str
+    path: str
+
+
+class DeleteArtifacts(Request[int], frozen=True, kw_only=True):
+    """Forget a file, or every file below a folder; answers how many. The bytes are swept later."""
+
+    root: str
+    path: str = ""

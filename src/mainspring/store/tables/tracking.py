@@ -80,7 +80,10 @@ metric_points = Table(
     Column("step", BigInteger, nullable=False),
     Column("timestamp_ms", BigInteger, nullable=False),
     Column("value", Double),
-    Index("ix_metric_points_run_key_step", "run", "key", "step", "timestamp_ms", "seq"),
+    # Unique, so that a batch that a client sends again adds nothing.
+    Index(
+        "ix_metric_points_run_key_step", "run", "key", "step", "timestamp_ms", "value", unique=True
+    ),
 )
 
 latest_metrics = Table(

@@ -402,7 +402,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('seq', name=op.f('pk_metric_points'))
     )
     with op.batch_alter_table('metric_points', schema=None) as batch_op:
-        batch_op.create_index('ix_metric_points_run_key_step', ['run', 'key', 'step', 'timestamp_ms', 'seq'], unique=False)
+        batch_op.create_index('ix_metric_points_run_key_step', ['run', 'key', 'step', 'timestamp_ms', 'value'], unique=True)
 
     op.create_table('model_version_tags',
     sa.Column('version', sa.String(length=64), nullable=False),

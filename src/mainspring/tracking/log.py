@@ -1,0 +1,61 @@
+"""What runs log: batches of metrics, parameters and tags; inputs and outputs; and reading metrics back."""
+
+from mainspring.domain.run import Metric
+from mainspring.kernel.errors import NotFound
+from mainspring.kernel.paging import Page, key_of, token_of
+from mainspring.store.tx import Tx
+from mainspring.tracking import queries, rules
+from mainspring.tracking.requests import GetMetricHistory, LogBatch, LogInputs, RemoveRunTag
+from mainspring.tracking.runs import NAME_TAG, require_active_run, run_of
+
+
+def log_batch(tx: Tx, request: LogBatch) -> None:
+    """Add a batch, all of it or nothing; a batch that was logged already changes nothing.
+
+    Raises `Conflict` (code `param_changed`) if a parameter would get another value.
+    """
+    require_active_run(tx, request.run)
+    for metric in request.metrics:
+        rules.check_key("metric", metric.key)
+    params, tags = rules.checked_params(request.params), rules.checked_tags(request.tags)
+    kept = queries.add_run_params(tx, request.run, params)
+    rules.refuse_changes(f"run ID='{request.run}'", kept, params)
+    queries.set_run_tags(tx, request.run, tags)
+    if tags.get(NAME_TAG):
+        queries.change_run(tx, request.run, {"name": tags[NAME_TAG][:500]})
+    if request.metrics:
+        queries.add_metrics(tx, request.run, request.metrics)
+        measured = [metric for metric in request.metrics if metric.model is not None]
+        queries.add_model_metrics(tx, request.run, measured)
+
+
+def remove_run_tag(tx: Tx, request: RemoveRunTag) -> None:
+    """Remove a tag; raises `NotFound` if the run has no such tag."""
+    require_active_run(tx, request.run)
+    if not queries.remove_run_tag(tx, request.run, request.key):
+        raise NotFound(f"No tag with name: {request.key} in run with id {request.run}")
+
+
+def log_inputs(tx: Tx, request: LogInputs) -> None:
+    """Say what a run read and made; saying it again changes nothing."""
+    require_active_run(tx, request.run)
+    queries.add_inputs(tx, request.run, request.datasets)
+    queries.add_model_links(tx, request.run, request.models)
+
+
+def get_metric_history(tx: Tx, request: GetMetricHistory) -> Page[Metric]:
+    """Points of one metric by step, then time; an unknown metric has none."""
+    run_of(tx, request.run)
+    after = _position(request.page_token) if request.page_token else None
+    rows = queries.metric_history(tx, request.run, request.key, after, request.limit + 1)
+    page = rows[: request.limit]
+    token = None
+    if len(rows) > request.limit:
+        seq, last = page[-1]
+        token = token_of([last.step, last.timestamp_ms, seq])
+    return Page(items=[metric for _seq, metric in page], next_token=token)
+
+
+def _position(token: str) -> tuple[int, int, int]:
+    step, at, seq = (int(part or 0) for part in key_of(token))
+    return step, at, seq

@@ -1,0 +1,506 @@
+"""The tracking room's SQL: experiments, runs, metrics, logged models, artifacts."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Row, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mainspring.domain.logged_model import (
+    LoggedModel,
+    LoggedModelId,
+    LoggedModelStatus,
+    ModelMetric,
+)
+from mainspring.domain.run import (
+    Artifact,
+    DatasetInput,
+    Direction,
+    Experiment,
+    ExperimentId,
+    Lifecycle,
+    Metric,
+    ModelLink,
+    Run,
+    RunId,
+    RunStatus,
+)
+from mainspring.kernel.digests import Digest
+from mainspring.store.tables.tracking import (
+    artifacts,
+    experiment_tags,
+    experiments,
+    latest_metrics,
+    logged_model_metrics,
+    logged_model_params,
+    logged_model_tags,
+    logged_models,
+    metric_points,
+    run_inputs,
+    run_models,
+    run_params,
+    run_tags,
+    runs,
+)
+from mainspring.store.tx import Tx
+
+T = TypeVar("T")
+
+DEFAULT = ExperimentId("0")
+_DEFAULT_NAME = "Default"
+
+# SQLite takes 32,766 values in one statement, PostgreSQL 65,535; a row here has up to ten.
+_ROWS_AT_ONCE = 2000
+_IDS_AT_ONCE = 10_000
+
+
+def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _insert(tx: Tx, table: Table) -> Any:
+    """An INSERT that knows ON CONFLICT; both databases spell it alike."""
+    return sqlite.insert(table) if tx.is_sqlite else postgresql.insert(table)
+
+
+def _to_column(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _from_column(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+# --- experiments
+
+
+def add_experiment(tx: Tx, id_: str, name: str) -> None:
+    tx.execute(
+        insert(experiments).values(
+            id=id_,
+            name=name,
+            lifecycle=Lifecycle.ACTIVE.value,
+            created_at=tx.now,
+            updated_at=tx.now,
+        )
+    )
+
+
+def ensure_default_experiment(tx: Tx) -> None:
+    """Write the default experiment's row, which rows of runs refer to, unless it is there."""
+    tx.execute(
+        _insert(tx, experiments)
+        .values(
+            id=DEFAULT,
+            name=_DEFAULT_NAME,
+            lifecycle=Lifecycle.ACTIVE.value,
+            created_at=tx.now,
+            updated_at=tx.now,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def experiment(tx: Tx, id_: str) -> Experiment | None:
+    row = tx.execute(select(experiments).where(experiments.c.id == id_)).one_or_none()
+    if row is None:
+        return _unwritten_default() if id_ == DEFAULT else None
+    return _with_tags(tx, [row])[0]
+
+
+def experiment_named(tx: Tx, name: str) -> Experiment | None:
+    row = tx.execute(select(experiments).where(experiments.c.name == name)).one_or_none()
+    if row is not None:
+        return _with_tags(tx, [row])[0]
+    if name != _DEFAULT_NAME:
+        return None
+    # The default experiment may have been renamed, and then this name is free.
+    default = experiment(tx, DEFAULT)
+    return default if default and default.name == name else None
+
+
+def _unwritten_default() -> Experiment:
+    # It exists from the start, as MLflow's clients expect, though nothing has been written yet.
+    start = datetime(1970, 1, 1, tzinfo=UTC)
+    return Experiment(
+        id=DEFAULT,
+        name=_DEFAULT_NAME,
+        lifecycle=Lifecycle.ACTIVE,
+        created_at=start,
+        updated_at=start,
+        tags={},
+    )
+
+
+def list_experiments(tx: Tx, limit: int) -> list[Experiment]:
+    """Active experiments, newest first."""
+    rows = tx.execute(
+        select(experiments)
+        .where(experiments.c.lifecycle == Lifecycle.ACTIVE.value)
+        .order_by(experiments.c.created_at.desc(), experiments.c.id)
+        .limit(limit)
+    ).all()
+    found = _with_tags(tx, rows)
+    if len(found) < limit and not _has_default(tx):
+        found.append(_unwritten_default())
+    return found
+
+
+def _has_default(tx: Tx) -> bool:
+    return (
+        tx.execute(select(experiments.c.id).where(experiments.c.id == DEFAULT)).first() is not None
+    )
+
+
+def _with_tags(tx: Tx, rows: Sequence[Row[Any]]) -> list[Experiment]:
+    tags = _pairs(tx, experiment_tags, "experiment", [row.id for row in rows])
+    return [
+        Experiment(
+            id=ExperimentId(row.id),
+            name=row.name,
+            lifecycle=Lifecycle(row.lifecycle),
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            tags=tags[row.id],
+        )
+        for row in rows
+    ]
+
+
+def change_experiment(tx: Tx, id_: str, **values: object) -> None:
+    tx.execute(
+        update(experiments).where(experiments.c.id == id_).values(updated_at=tx.now, **values)
+    )
+
+
+def set_lifecycle_of_runs(tx: Tx, experiment_id: str, lifecycle: Lifecycle) -> None:
+    tx.execute(
+        update(runs).where(runs.c.experiment == experiment_id).values(lifecycle=lifecycle.value)
+    )
+
+
+def set_experiment_tags(tx: Tx, id_: str, tags: Mapping[str, str]) -> None:
+    _set_pairs(tx, experiment_tags, "experiment", id_, tags)
+
+
+def remove_experiment_tag(tx: Tx, id_: str, key: str) -> bool:
+    return _remove_pair(tx, experiment_tags, "experiment", id_, key)
+
+
+# --- keys and values: tags and parameters
+
+
+def _pairs(tx: Tx, table: Table, owner: str, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Keys and values of many owners, by key; one query for each ten thousand owners."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for some in _chunks(ids, _IDS_AT_ONCE):
+        column = table.c[owner]
+        query = select(column, table.c.key, table.c.value).where(column.in_(some))
+        for id_, key, value in tx.execute(query.order_by(table.c.key)):
+            found[id_][key] = value
+    return found
+
+
+def _set_pairs(tx: Tx, table: Table, owner: str, id_: str, pairs: Mapping[str, str]) -> None:
+    rows = [{owner: id_, "key": key, "value": value} for key, value in sorted(pairs.items())]
+    for some in _chunks(rows, _ROWS_AT_ONCE):
+        statement = _insert(tx, table).values(list(some))
+        tx.execute(
+            statement.on_conflict_do_update(
+                index_elements=[owner, "key"], set_={"value": statement.excluded.value}
+            )
+        )
+
+
+def _add_pairs(
+    tx: Tx, table: Table, owner: str, id_: str, pairs: Mapping[str, str]
+) -> dict[str, str]:
+    """Add what is not there yet; answers what is there afterwards, for the keys given.
+
+    Waits for others who add the same key, so that of two values one is seen by the other.
+    """
+    rows = [{owner: id_, "key": key, "value": value} for key, value in sorted(pairs.items())]
+    found: dict[str, str] = {}
+    for some in _chunks(rows, _ROWS_AT_ONCE):
+        tx.execute(_insert(tx, table).values(list(some)).on_conflict_do_nothing())
+        query = select(table.c.key, table.c.value).where(
+            table.c[owner] == id_, table.c.key.in_([row["key"] for row in some])
+        )
+        found.update({key: value for key, value in tx.execute(query)})
+    return found
+
+
+def _remove_pair(tx: Tx, table: Table, owner: str, id_: str, key: str) -> bool:
+    """False if there was no such key."""
+    result = tx.execute(delete(table).where(table.c[owner] == id_, table.c.key == key))
+    return result.rowcount == 1
+
+
+# --- runs
+
+
+def add_run(tx: Tx, run: Run) -> None:
+    tx.execute(
+        insert(runs).values(
+            id=run.id,
+            experiment=run.experiment,
+            name=run.name,
+            status=run.status.value,
+            lifecycle=run.lifecycle.value,
+            user=run.user,
+            started_at=run.started_at,
+            ended_at=run.ended_at,
+        )
+    )
+    set_run_tags(tx, run.id, run.tags)
+
+
+def run_exists(tx: Tx, id_: str) -> bool:
+    return lifecycle_of_run(tx, id_) is not None
+
+
+def lifecycle_of_run(tx: Tx, id_: str) -> Lifecycle | None:
+    found = tx.execute(select(runs.c.lifecycle).where(runs.c.id == id_)).scalar_one_or_none()
+    return Lifecycle(found) if found else None
+
+
+def experiment_of_run(tx: Tx, id_: str) -> str | None:
+    found: str | None = tx.execute(
+        select(runs.c.experiment).where(runs.c.id == id_)
+    ).scalar_one_or_none()
+    return found
+
+
+def run(tx: Tx, id_: str) -> Run | None:
+    rows = tx.execute(select(runs).where(runs.c.id == id_)).all()
+    return hydrated_runs(tx, rows)[0] if rows else None
+
+
+def change_run(tx: Tx, id_: str, values: Mapping[str, object]) -> None:
+    if values:
+        tx.execute(update(runs).where(runs.c.id == id_).values(**values))
+
+
+def set_run_tags(tx: Tx, id_: str, tags: Mapping[str, str]) -> None:
+    _set_pairs(tx, run_tags, "run", id_, tags)
+
+
+def remove_run_tag(tx: Tx, id_: str, key: str) -> bool:
+    return _remove_pair(tx, run_tags, "run", id_, key)
+
+
+def add_run_params(tx: Tx, id_: str, params: Mapping[str, str]) -> dict[str, str]:
+    return _add_pairs(tx, run_params, "run", id_, params)
+
+
+def hydrated_runs(tx: Tx, rows: Sequence[Row[Any]]) -> list[Run]:
+    """Rows of runs with all that belongs to them, by a number of queries that does not grow with them."""
+    ids = [row.id for row in rows]
+    params = _pairs(tx, run_params, "run", ids)
+    tags = _pairs(tx, run_tags, "run", ids)
+    metrics = _latest_metrics(tx, ids)
+    inputs = _inputs(tx, ids)
+    models = _models(tx, ids)
+    return [
+        Run(
+            id=RunId(row.id),
+            experiment=ExperimentId(row.experiment),
+            name=row.name,
+            status=RunStatus(row.status),
+            lifecycle=Lifecycle(row.lifecycle),
+            user=row.user,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            metrics=tuple(metrics[row.id]),
+            params=params[row.id],
+            tags=tags[row.id],
+            inputs=tuple(inputs[row.id]),
+            models=tuple(models[row.id]),
+        )
+        for row in rows
+    ]
+
+
+def _latest_metrics(tx: Tx, ids: Sequence[str]) -> dict[str, list[Metric]]:
+    found: dict[str, list[Metric]] = defaultdict(list)
+    for some in _chunks(ids, _IDS_AT_ONCE):
+        query = select(latest_metrics).where(latest_metrics.c.run.in_(some))
+        for id_, key, step, timestamp_ms, value in tx.execute(query.order_by(latest_metrics.c.key)):
+            found[id_].append(
+                Metric(key=key, value=_from_column(value), step=step, timestamp_ms=timestamp_ms)
+            )
+    return found
+
+
+def _inputs(tx: Tx, ids: Sequence[str]) -> dict[str, list[DatasetInput]]:
+    found: dict[str, list[DatasetInput]] = defaultdict(list)
+    for some in _chunks(ids, _IDS_AT_ONCE):
+        query = select(run_inputs).where(run_inputs.c.run.in_(some))
+        for row in tx.execute(query.order_by(run_inputs.c.name, run_inputs.c.digest)):
+            found[row.run].append(
+                DatasetInput(
+                    name=row.name,
+                    digest=row.digest,
+                    source_type=row.source_type,
+                    source=row.source,
+                    schema=row.schema,
+                    profile=row.profile,
+                    tags=row.tags,
+                )
+            )
+    return found
+
+
+def _models(tx: Tx, ids: Sequence[str]) -> dict[str, list[ModelLink]]:
+    found: dict[str, list[ModelLink]] = defaultdict(list)
+    for some in _chunks(ids, _IDS_AT_ONCE):
+        query = select(run_models).where(run_models.c.run.in_(some))
+        for row in tx.execute(query.order_by(run_models.c.step, run_models.c.model)):
+            found[row.run].append(
+                ModelLink(model=row.model, direction=Direction(row.direction), step=row.step)
+            )
+    return found
+
+
+# --- what runs log
+
+
+def add_metrics(tx: Tx, run_id: str, metrics: Sequence[Metric]) -> None:
+    """Add points, those that are there already once, and move the latest values on."""
+    rows = [
+        {
+            "run": run_id,
+            "key": metric.key,
+            "step": metric.step,
+            "timestamp_ms": metric.timestamp_ms,
+            "value": _to_column(metric.value),
+        }
+        for metric in metrics
+    ]
+    for some in _chunks(rows, _ROWS_AT_ONCE):
+        tx.execute(_insert(tx, metric_points).values(list(some)).on_conflict_do_nothing())
+    for some in _chunks(_latest_of(rows), _ROWS_AT_ONCE):
+        _advance_latest(tx, some)
+
+
+def _latest_of(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each key the row with the greatest step, then time, then value; by key, so that locks are taken alike."""
+    latest: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        before = latest.get(row["key"])
+        if before is None or _rank(row) >= _rank(before):
+            latest[row["key"]] = row
+    return [latest[key] for key in sorted(latest)]
+
+
+def _rank(row: Mapping[str, Any]) -> tuple[int, int, float]:
+    value = row["value"]
+    return row["step"], row["timestamp_ms"], -math.inf if value is None else value
+
+
+def _advance_latest(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    now, new = latest_metrics.c, _insert(tx, latest_metrics).values(list(rows))
+    given = new.excluded
+    is_later = or_(
+        given.step > now.step,
+        and_(given.step == now.step, given.timestamp_ms > now.timestamp_ms),
+        and_(
+            given.step == now.step,
+            given.timestamp_ms == now.timestamp_ms,
+            or_(now.value.is_(None), given.value > now.value),
+        ),
+    )
+    tx.execute(
+        new.on_conflict_do_update(
+            index_elements=["run", "key"],
+            set_={
+                "step": given.step,
+                "timestamp_ms": given.timestamp_ms,
+                "value": given.value,
+            },
+            where=is_later,
+        )
+    )
+
+
+def metric_history(
+    tx: Tx, run_id: str, key: str, after: tuple[int, int, int] | None, limit: int
+) -> list[tuple[int, Metric]]:
+    """Points with their sequence numbers by step, then time, from after (step, time, number) on."""
+    c = metric_points.c
+    query = select(c.seq, c.step, c.timestamp_ms, c.value).where(c.run == run_id, c.key == key)
+    if after is not None:
+        step, at, seq = after
+        query = query.where(
+            c.step >= step,
+            or_(
+                c.step > step,
+                c.timestamp_ms > at,
+                and_(c.timestamp_ms == at, c.seq > seq),
+            ),
+        )
+    rows = tx.execute(query.order_by(c.step, c.timestamp_ms, c.seq).limit(limit))
+    return [
+        (seq, Metric(key=key, value=_from_column(value), step=step, timestamp_ms=at))
+        for seq, step, at, value in rows
+    ]
+
+
+def add_inputs(tx: Tx, run_id: str, inputs: Sequence[DatasetInput]) -> None:
+    for item in sorted(inputs, key=lambda one: (one.name, one.digest)):
+        tx.execute(
+            _insert(tx, run_inputs)
+            .values(
+                run=run_id,
+                name=item.name,
+                digest=item.digest,
+                source_type=item.source_type,
+                source=item.source,
+                schema=item.schema,
+                profile=item.profile,
+                tags=item.tags,
+            )
+            .on_conflict_do_nothing()
+        )
+
+
+def add_model_links(tx: Tx, run_id: str, links: Sequence[ModelLink]) -> None:
+    for link in sorted(links, key=lambda one: (one.model, one.direction)):
+        tx.execute(
+            _insert(tx, run_models)
+            .values(run=run_id, model=link.model, direction=link.direction.value, step=link.step)
+            .on_conflict_do_nothing()
+        )
+
+
+# --- logged models
+
+
+def add_model_metrics(tx: Tx, run_id: str, metrics: Sequence[Metric]) -> None:
+    """Add metrics that were measured on logged models; unknown models are refused by the foreign key."""
+    rows = {
+        (metric.model, metric.key, metric.step): {
+            "model": metric.model,
+            "run": run_id,
+            "key": metric.key,
+            "step": metric.step,
+            "timestamp_ms": metric.timestamp_ms,
+            "value": _to_column(metric.value),
+            "dataset_name": metric.dataset_name,
+            "dataset_digest": metric.dataset_digest,
+        }
+        for metric in metrics
+    }
+    for some in _chunks([rows[key] for key in sorted(rows)], _ROWS_AT_ONCE):
+        statement = _insert(tx, logged_model_metrics).values(list(some))
+        given = statement.excluded
+        tx.execute(
+            statement.on_conflict_do_update(
+                index_elements=["model", "run", "key", "step"],
+                set_={"timestamp_ms": given.timestamp_ms, "value": given.value},
+            )
+        )
