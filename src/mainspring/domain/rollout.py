@@ -73,6 +73,7 @@ class Rollout:
     """A model version on its way to all of a service's traffic.
 
     `share` is the candidate's part of the traffic, 0 to 1. For a shadow rollout it stays 0 until the end.
+    `step_index` counts into `steps`; it is -1 while the rollout waits for approval.
     """
 
     id: RolloutId

@@ -83,6 +83,14 @@ OPERATIONS = (
         route="GET /routing",
     ),
     Operation(
+        name="routing.mark",
+        request=requests.GetRoutingMark,
+        run="mainspring.serving.routing:get_routing_mark",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /routing/mark",
+    ),
+    Operation(
         name="serving.report",
         request=requests.ReportServing,
         run="mainspring.serving.reports:report_serving",

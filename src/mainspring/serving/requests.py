@@ -27,7 +27,8 @@ class StartRollout(Request[Rollout], frozen=True, kw_only=True):
 class AdvanceRollout(Request[Rollout], frozen=True, kw_only=True):
     """Give the candidate its next share; after the last one it becomes champion.
 
-    `step_index` is the step the caller saw; if the rollout moved on meanwhile, nothing happens.
+    `step_index` is the step the caller saw; if the rollout moved on meanwhile, nothing happens. A rollout
+    that waits for approval is at step -1; advancing it raises `Conflict` while approvals are missing.
     """
 
     rollout: str
@@ -54,7 +55,7 @@ class RecordGuardReadings(Request[Rollout], frozen=True, kw_only=True):
 class RollBack(Request[Deployment], frozen=True, kw_only=True):
     """Make the previous champion champion again, at once; a rollout under way is ended first.
 
-    Raises `Conflict` if there is no previous champion.
+    Without a previous champion only the rollout is ended; raises `Conflict` if there is neither.
     """
 
     service: str
@@ -95,6 +96,10 @@ class Route:
 
 class GetRouting(Request[tuple[Route, ...]], frozen=True, kw_only=True):
     """The routing snapshot that serving processes follow."""
+
+
+class GetRoutingMark(Request[str], frozen=True, kw_only=True):
+    """A short text that changes whenever the routing snapshot does."""
 
 
 class ReportServing(Request[None], frozen=True, kw_only=True):

@@ -1,0 +1,42 @@
+"""Going back to the champion before, at once."""
+
+from mainspring.domain.rollout import Deployment
+from mainspring.kernel.errors import Conflict
+from mainspring.services.read import service_named
+from mainspring.serving import queries
+from mainspring.serving.champion import make_champion
+from mainspring.serving.requests import RollBack
+from mainspring.serving.rollout import end_rollout
+from mainspring.serving.versions import version_by_id
+from mainspring.store.tx import Tx
+
+
+def roll_back(tx: Tx, request: RollBack) -> Deployment:
+    """End a rollout under way, and make the previous champion champion again if there is one.
+
+    The champion before becomes the one that the restored version itself replaced, so that going back twice
+    goes back two versions rather than to the bad one.
+    """
+    service_named(tx, request.service)
+    deployment = queries.deployment(tx, request.service)
+    why = request.why or f"asked for by {tx.actor}"
+    ended = deployment is not None and deployment.rollout is not None
+    if deployment and deployment.rollout:
+        end_rollout(tx, deployment.rollout, readings=(), why=why)
+        deployment = queries.deployment(tx, request.service)
+    if deployment is None or deployment.previous is None:
+        if deployment is not None and ended:
+            return deployment
+        raise Conflict(
+            f"{request.service} has no champion to go back to",
+            code="no_previous_champion",
+            hint="Only a service that replaced a champion can be rolled back.",
+        )
+    earlier = queries.promotion_of(tx, request.service, deployment.previous)
+    return make_champion(
+        tx,
+        deployment,
+        version_by_id(tx, deployment.previous),
+        previous=earlier.champion if earlier else None,
+        why=why,
+    )
