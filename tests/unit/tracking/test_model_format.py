@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -160,13 +161,16 @@ def test_what_can_not_predict_is_no_model(tmp_path: Path) -> None:
 
 
 def test_an_unpicklable_model_is_refused_clearly(tmp_path: Path) -> None:
-    model = Halver()
-    model.handle = open(__file__)  # noqa: SIM115, PTH123
-    try:
-        with pytest.raises(Invalid, match="can't be pickled"):
-            write_model(tmp_path / "model", model, inputs=FRAME)
-    finally:
-        model.handle.close()
+    model = Halver().fit(FRAME, TARGET)
+    model.lock = threading.Lock()
+
+    with pytest.raises(Invalid, match="can't be pickled"):
+        write_model(tmp_path / "model", model, inputs=FRAME)
+
+
+def test_a_model_that_was_not_fitted_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="its own inputs"):
+        write_model(tmp_path / "model", LinearRegression(), inputs=FRAME)
 
 
 def test_the_signature_survives(tmp_path: Path) -> None:
