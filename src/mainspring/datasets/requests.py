@@ -13,7 +13,9 @@ from mainspring.domain.dataset import (
 from mainspring.domain.request import Request
 from mainspring.kernel.digests import Digest
 
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_PATTERN)]
 """Letters, digits, `_`, `.` and `-`; it may stand in a URL, a path and a shell."""
 
 
