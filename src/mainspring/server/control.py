@@ -1,0 +1,210 @@
+"""The control process: our API, MLflow's, the pages and the live events on one port.
+
+It loads no model and runs no user's code; it needs little memory and does nothing while nobody asks.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from types import FrameType
+
+import anyio
+import anyio.to_thread
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from mainspring.api import login
+from mainspring.api.address import (
+    Address,
+    local_secrets,
+    remove_address,
+    run_path,
+    write_address,
+    write_private,
+)
+from mainspring.api.edge import Edge, Measures
+from mainspring.api.errors import answer
+from mainspring.api.rest import routes as rest
+from mainspring.api.rest.stream import EventHub
+from mainspring.api.security import Guard
+from mainspring.app import App, open_app
+from mainspring.config import Settings
+from mainspring.domain.actor import Role
+from mainspring.governance.requests import IssueToken, ListEvents, ListTokens
+from mainspring.kernel.errors import Invalid, NotFound, Unavailable
+from mainspring.server.listen import listen, url_of
+
+_HEALTH_SECONDS = 3.0
+_GRACE_SECONDS = 10
+_KEEP_ALIVE_SECONDS = 30
+_MAX_CONNECTIONS = 1000
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The control server's ASGI application on the installation in `settings.home`."""
+    return create_app_on(open_app(settings), closes=True)
+
+
+def create_app_on(app: App, *, closes: bool = False) -> Starlette:
+    """The ASGI application on an installation that is open already; `closes` it at its own end."""
+    hub = EventHub(app)
+    measures = Measures(version("mainspring"))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            hub.close()
+            if closes:
+                app.close()
+
+    server = Starlette(
+        routes=[*_routes(app, hub), Route("/metrics", measures.serve)],
+        middleware=[
+            Middleware(Edge, app=app, measures=measures),
+            Middleware(Guard, app=app, local=local_secrets(app.settings.home)),
+        ],
+        exception_handlers={HTTPException: _http_error},
+        lifespan=lifespan,
+    )
+    server.state.hub = hub
+    return server
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way.
+
+    Raises `Conflict` (`port_in_use`), `Invalid` or `Unavailable` if it can't start.
+    """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    listening = listen(settings.host, settings.port, option="--port")
+    try:
+        app = open_app(settings)
+        try:
+            _first_token(app)
+            _Server(app, listening).run(sockets=[listening])
+        finally:
+            remove_address(settings.home, os.getpid())
+            app.close()
+    finally:
+        listening.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that tells where it listens, ends live streams first, and leaves signals to the caller."""
+
+    def __init__(self, app: App, listening: socket.socket) -> None:
+        self._settings = app.settings
+        self._url = url_of(listening, app.settings.host)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        server = create_app_on(app)
+        self._hub: EventHub = server.state.hub
+        config = uvicorn.Config(
+            server,
+            http="httptools",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # Whoever a proxy says it speaks for is not to be believed: see `Guard`.
+            proxy_headers=False,
+            limit_concurrency=_MAX_CONNECTIONS,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        super().__init__(config)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        address = Address(url=self._url, pid=os.getpid(), started_at=datetime.now(UTC))
+        await anyio.to_thread.run_sync(write_address, self._settings.home, address)
+        sys.stdout.write(f"Mainspring is at {self._url}\n")
+        sys.stdout.flush()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn raises the signals again at the end, which would skip what `run` has to tidy up.
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signal.signal(number, self.handle_exit)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            # An open stream would hold the end up for as long as its page is open.
+            self._loop.call_soon_threadsafe(self._hub.close)
+
+
+def _routes(app: App, hub: EventHub) -> list[BaseRoute]:
+    return [
+        Route("/health", _health(app)),
+        *rest.routes(app, hub),
+        *login.routes(app),
+    ]
+
+
+def _health(app: App) -> Callable[[Request], Awaitable[Response]]:
+    # Threads of its own: the server is healthy also while all others are busy.
+    limiter = anyio.CapacityLimiter(2)
+
+    async def health(request: Request) -> Response:
+        """Ready when the store answers."""
+        with anyio.move_on_after(_HEALTH_SECONDS):
+            await anyio.to_thread.run_sync(
+                app.call, ListEvents(limit=1), limiter=limiter, abandon_on_cancel=True
+            )
+            return JSONResponse({"status": "ready"})
+        raise Unavailable(f"the store did not answer within {_HEALTH_SECONDS:g} seconds")
+
+    return health
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        told = Invalid(
+            f"{request.method[:20]} does not fit {request.url.path[:200]}",
+            code="method_not_allowed",
+        )
+        return answer(told, headers=dict(error.headers or {}))
+    if error.status_code == 404:
+        return answer(NotFound(f"nothing answers {request.url.path[:200]}", code="no_such_path"))
+    return answer(Invalid(error.detail, code="bad_request"))
+
+
+def _first_token(app: App) -> None:
+    """Make a token for an administrator if others can reach us and nobody could get in."""
+    if app.settings.is_loopback or app.call(ListTokens()):
+        return
+    issued = app.call(IssueToken(name="first administrator", role=Role.ADMIN))
+    path = run_path(app.settings.home) / "first-token"
+    write_private(path, issued.secret.encode() + b"\n")
+    sys.stdout.write(
+        f"This server can be reached from elsewhere, so it asks for a token. The first one, for an\n"
+        f"administrator, is shown here once and kept in {path}:\n\n    {issued.secret}\n\n"
+    )
+    sys.stdout.flush()
