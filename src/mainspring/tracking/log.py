@@ -25,8 +25,19 @@ def log_batch(tx: Tx, request: LogBatch) -> None:
         queries.change_run(tx, request.run, {"name": tags[NAME_TAG][:500]})
     if request.metrics:
         queries.add_metrics(tx, request.run, request.metrics)
-        measured = [metric for metric in request.metrics if metric.model is not None]
-        queries.add_model_metrics(tx, request.run, measured)
+        _log_on_models(tx, request.run, [m for m in request.metrics if m.model is not None])
+
+
+def _log_on_models(tx: Tx, run: str, metrics: list[Metric]) -> None:
+    if not metrics:
+        return
+    named = {str(metric.model) for metric in metrics}
+    unknown = named - queries.known_logged_models(tx, named)
+    if unknown:
+        raise NotFound(
+            f"Logged model with ID '{min(unknown)}' not found.", code="no_such_logged_model"
+        )
+    queries.add_model_metrics(tx, run, metrics)
 
 
 def remove_run_tag(tx: Tx, request: RemoveRunTag) -> None:

@@ -3,10 +3,28 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Row,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mainspring.domain.logged_model import (
@@ -28,7 +46,9 @@ from mainspring.domain.run import (
     RunId,
     RunStatus,
 )
+from mainspring.domain.search import Clause, Order
 from mainspring.kernel.digests import Digest
+from mainspring.store.search import Owned, Searchable, search
 from mainspring.store.tables.tracking import (
     artifacts,
     experiment_tags,
@@ -51,6 +71,7 @@ T = TypeVar("T")
 
 DEFAULT = ExperimentId("0")
 _DEFAULT_NAME = "Default"
+_CONTEXT_TAG = "mlflow.data.context"
 
 # SQLite takes 32,766 values in one statement, PostgreSQL 65,535; a row here has up to ten.
 _ROWS_AT_ONCE = 2000
@@ -200,8 +221,8 @@ def _pairs(tx: Tx, table: Table, owner: str, ids: Sequence[str]) -> dict[str, di
     for some in _chunks(ids, _IDS_AT_ONCE):
         column = table.c[owner]
         query = select(column, table.c.key, table.c.value).where(column.in_(some))
-        for id_, key, value in tx.execute(query.order_by(table.c.key)):
-            found[id_][key] = value
+        for row in tx.execute(query.order_by(table.c.key)):
+            found[row[0]][row.key] = row.value
     return found
 
 
@@ -230,7 +251,7 @@ def _add_pairs(
         query = select(table.c.key, table.c.value).where(
             table.c[owner] == id_, table.c.key.in_([row["key"] for row in some])
         )
-        found.update({key: value for key, value in tx.execute(query)})
+        found.update({row.key: row.value for row in tx.execute(query)})
     return found
 
 
@@ -329,9 +350,14 @@ def _latest_metrics(tx: Tx, ids: Sequence[str]) -> dict[str, list[Metric]]:
     found: dict[str, list[Metric]] = defaultdict(list)
     for some in _chunks(ids, _IDS_AT_ONCE):
         query = select(latest_metrics).where(latest_metrics.c.run.in_(some))
-        for id_, key, step, timestamp_ms, value in tx.execute(query.order_by(latest_metrics.c.key)):
-            found[id_].append(
-                Metric(key=key, value=_from_column(value), step=step, timestamp_ms=timestamp_ms)
+        for row in tx.execute(query.order_by(latest_metrics.c.key)):
+            found[row.run].append(
+                Metric(
+                    key=row.key,
+                    value=_from_column(row.value),
+                    step=row.step,
+                    timestamp_ms=row.timestamp_ms,
+                )
             )
     return found
 
@@ -445,8 +471,16 @@ def metric_history(
         )
     rows = tx.execute(query.order_by(c.step, c.timestamp_ms, c.seq).limit(limit))
     return [
-        (seq, Metric(key=key, value=_from_column(value), step=step, timestamp_ms=at))
-        for seq, step, at, value in rows
+        (
+            row.seq,
+            Metric(
+                key=key,
+                value=_from_column(row.value),
+                step=row.step,
+                timestamp_ms=row.timestamp_ms,
+            ),
+        )
+        for row in rows
     ]
 
 
@@ -462,6 +496,7 @@ def add_inputs(tx: Tx, run_id: str, inputs: Sequence[DatasetInput]) -> None:
                 source=item.source,
                 schema=item.schema,
                 profile=item.profile,
+                context=dict(item.tags).get(_CONTEXT_TAG, "")[:250],
                 tags=item.tags,
             )
             .on_conflict_do_nothing()
@@ -504,3 +539,350 @@ def add_model_metrics(tx: Tx, run_id: str, metrics: Sequence[Metric]) -> None:
                 set_={"timestamp_ms": given.timestamp_ms, "value": given.value},
             )
         )
+
+
+def add_logged_model(tx: Tx, model: LoggedModel) -> None:
+    tx.execute(
+        insert(logged_models).values(
+            id=model.id,
+            experiment=model.experiment,
+            name=model.name,
+            source_run=model.source_run,
+            status=model.status.value,
+            model_type=model.model_type,
+            lifecycle=model.lifecycle.value,
+            created_at=model.created_at,
+            updated_at=model.updated_at,
+        )
+    )
+
+
+def logged_model(tx: Tx, id_: str) -> LoggedModel | None:
+    rows = tx.execute(select(logged_models).where(logged_models.c.id == id_)).all()
+    return _hydrated_models(tx, rows)[0] if rows else None
+
+
+def known_logged_models(tx: Tx, ids: Iterable[str]) -> set[str]:
+    """Those of the ids that there are."""
+    query = select(logged_models.c.id).where(logged_models.c.id.in_(sorted(set(ids))))
+    return set(tx.execute(query).scalars())
+
+
+def change_logged_model(tx: Tx, id_: str, **values: object) -> None:
+    tx.execute(
+        update(logged_models).where(logged_models.c.id == id_).values(updated_at=tx.now, **values)
+    )
+
+
+def add_logged_model_params(tx: Tx, id_: str, params: Mapping[str, str]) -> dict[str, str]:
+    return _add_pairs(tx, logged_model_params, "model", id_, params)
+
+
+def set_logged_model_tags(tx: Tx, id_: str, tags: Mapping[str, str]) -> None:
+    _set_pairs(tx, logged_model_tags, "model", id_, tags)
+
+
+def remove_logged_model_tag(tx: Tx, id_: str, key: str) -> bool:
+    return _remove_pair(tx, logged_model_tags, "model", id_, key)
+
+
+def _hydrated_models(tx: Tx, rows: Sequence[Row[Any]]) -> list[LoggedModel]:
+    ids = [row.id for row in rows]
+    params = _pairs(tx, logged_model_params, "model", ids)
+    tags = _pairs(tx, logged_model_tags, "model", ids)
+    metrics = _model_metrics(tx, ids)
+    return [
+        LoggedModel(
+            id=LoggedModelId(row.id),
+            experiment=ExperimentId(row.experiment),
+            name=row.name,
+            source_run=RunId(row.source_run) if row.source_run else None,
+            status=LoggedModelStatus(row.status),
+            model_type=row.model_type,
+            lifecycle=Lifecycle(row.lifecycle),
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            params=params[row.id],
+            tags=tags[row.id],
+            metrics=tuple(metrics[row.id]),
+        )
+        for row in rows
+    ]
+
+
+def _model_metrics(tx: Tx, ids: Sequence[str]) -> dict[str, list[ModelMetric]]:
+    found: dict[str, list[ModelMetric]] = defaultdict(list)
+    c = logged_model_metrics.c
+    for some in _chunks(ids, _IDS_AT_ONCE):
+        query = select(logged_model_metrics).where(c.model.in_(some))
+        for row in tx.execute(query.order_by(c.run, c.key, c.step)):
+            metric = Metric(
+                key=row.key,
+                value=_from_column(row.value),
+                step=row.step,
+                timestamp_ms=row.timestamp_ms,
+                model=row.model,
+                dataset_name=row.dataset_name,
+                dataset_digest=row.dataset_digest,
+            )
+            found[row.model].append(ModelMetric(run=RunId(row.run), metric=metric))
+    return found
+
+
+# --- searching
+
+
+def _ms(instant: Any) -> Any:
+    """Whole milliseconds, which is how searches name an instant."""
+    return type_coerce(instant, BigInteger) // 1000
+
+
+def _runs() -> Searchable:
+    return Searchable(
+        table=runs,
+        id=runs.c.id,
+        attributes={
+            "run_id": runs.c.id,
+            "run_name": runs.c.name,
+            "status": runs.c.status,
+            "user_id": runs.c.user,
+            "start_time": _ms(runs.c.started_at),
+            "end_time": _ms(runs.c.ended_at),
+            "artifact_uri": literal("mlflow-artifacts:/")
+            + runs.c.experiment
+            + literal("/")
+            + runs.c.id
+            + literal("/artifacts"),
+        },
+        owned={
+            "metric": Owned(table=latest_metrics, owner="run"),
+            "param": Owned(table=run_params, owner="run"),
+            "tag": Owned(table=run_tags, owner="run"),
+            "dataset": Owned(
+                table=run_inputs,
+                owner="run",
+                fields={
+                    "name": run_inputs.c.name,
+                    "digest": run_inputs.c.digest,
+                    "context": run_inputs.c.context,
+                },
+            ),
+        },
+        tie=(
+            Order(entity="attribute", key="start_time", is_descending=True),
+            Order(entity="attribute", key="run_id"),
+        ),
+    )
+
+
+def search_runs(
+    tx: Tx,
+    *,
+    experiment_ids: Sequence[str],
+    lifecycle: Lifecycle | None,
+    clauses: Sequence[Clause],
+    order: Sequence[Order],
+    limit: int,
+    page_token: str | None,
+) -> tuple[list[Run], str | None]:
+    """One page of runs, and the token of the next."""
+    where: list[ColumnElement[bool]] = [runs.c.experiment.in_(experiment_ids)]
+    if lifecycle is not None:
+        where.append(runs.c.lifecycle == lifecycle.value)
+    rows, token = search(
+        tx,
+        _runs(),
+        where=where,
+        clauses=clauses,
+        order=order,
+        limit=limit,
+        page_token=page_token,
+    )
+    return hydrated_runs(tx, rows), token
+
+
+def _experiments() -> Searchable:
+    default = _unwritten_default()
+    unwritten = select(
+        literal(default.id).label("id"),
+        literal(default.name).label("name"),
+        literal(default.lifecycle.value).label("lifecycle"),
+        literal(default.created_at, experiments.c.created_at.type).label("created_at"),
+        literal(default.updated_at, experiments.c.updated_at.type).label("updated_at"),
+    ).where(~exists().where(experiments.c.id == DEFAULT))
+    table = union_all(select(experiments), unwritten).subquery()
+    return Searchable(
+        table=table,
+        id=table.c.id,
+        attributes={
+            "name": table.c.name,
+            "experiment_id": table.c.id,
+            "creation_time": _ms(table.c.created_at),
+            "last_update_time": _ms(table.c.updated_at),
+            "lifecycle": table.c.lifecycle,
+        },
+        owned={"tag": Owned(table=experiment_tags, owner="experiment")},
+        tie=(
+            Order(entity="attribute", key="creation_time", is_descending=True),
+            Order(entity="attribute", key="experiment_id"),
+        ),
+    )
+
+
+def search_experiments(
+    tx: Tx,
+    *,
+    lifecycle: Lifecycle | None,
+    clauses: Sequence[Clause],
+    order: Sequence[Order],
+    limit: int,
+    page_token: str | None,
+) -> tuple[list[Experiment], str | None]:
+    """One page of experiments, the default one among them, and the token of the next."""
+    target = _experiments()
+    where = [] if lifecycle is None else [target.attributes["lifecycle"] == lifecycle.value]
+    rows, token = search(
+        tx, target, where=where, clauses=clauses, order=order, limit=limit, page_token=page_token
+    )
+    return _with_tags(tx, rows), token
+
+
+def _logged_models(datasets: Sequence[tuple[str, str | None]]) -> Searchable:
+    metrics = _metrics_of_models(datasets)
+    c = logged_models.c
+    return Searchable(
+        table=logged_models,
+        id=c.id,
+        attributes={
+            "model_id": c.id,
+            "name": c.name,
+            "model_type": c.model_type,
+            "status": c.status,
+            "source_run_id": c.source_run,
+            "creation_timestamp": _ms(c.created_at),
+            "last_updated_timestamp": _ms(c.updated_at),
+        },
+        owned={
+            "metric": Owned(table=metrics, owner="model"),
+            "param": Owned(table=logged_model_params, owner="model"),
+            "tag": Owned(table=logged_model_tags, owner="model"),
+        },
+        tie=(
+            Order(entity="attribute", key="creation_timestamp", is_descending=True),
+            Order(entity="attribute", key="model_id"),
+        ),
+    )
+
+
+def _metrics_of_models(datasets: Sequence[tuple[str, str | None]]) -> FromClause:
+    """The latest value of each metric of each logged model, on some datasets or on any."""
+    c = logged_model_metrics.c
+    newest_first = func.row_number().over(
+        partition_by=(c.model, c.key), order_by=(c.step.desc(), c.timestamp_ms.desc(), c.run.desc())
+    )
+    query = select(c.model, c.key, c.value, newest_first.label("age"))
+    if datasets:
+        query = query.where(
+            or_(
+                *(
+                    and_(
+                        c.dataset_name == name,
+                        literal(True) if digest is None else c.dataset_digest == digest,
+                    )
+                    for name, digest in datasets
+                )
+            )
+        )
+    ranked = query.subquery()
+    return select(ranked).where(ranked.c.age == 1).subquery()
+
+
+def search_logged_models(
+    tx: Tx,
+    *,
+    experiment_ids: Sequence[str],
+    clauses: Sequence[Clause],
+    datasets: Sequence[tuple[str, str | None]],
+    order: Sequence[tuple[Order, tuple[str, str | None] | None]],
+    limit: int,
+    page_token: str | None,
+) -> tuple[list[LoggedModel], str | None]:
+    """One page of logged models, and the token of the next.
+
+    `datasets` says whose metrics the clauses mean; each order may name a dataset of its own.
+    """
+    target = _logged_models(datasets)
+    owned, plain_order = dict(target.owned), []
+    for number, (each, dataset) in enumerate(order):
+        if dataset is None:
+            plain_order.append(each)
+            continue
+        entity = f"metric {number}"
+        owned[entity] = Owned(table=_metrics_of_models([dataset]), owner="model")
+        plain_order.append(replace(each, entity=entity))
+    rows, token = search(
+        tx,
+        replace(target, owned=owned),
+        where=[
+            logged_models.c.experiment.in_(experiment_ids),
+            logged_models.c.lifecycle == Lifecycle.ACTIVE.value,
+        ],
+        clauses=clauses,
+        order=plain_order,
+        limit=limit,
+        page_token=page_token,
+    )
+    return _hydrated_models(tx, rows), token
+
+
+# --- artifacts
+
+
+def put_artifact(tx: Tx, root: str, artifact: Artifact) -> None:
+    statement = _insert(tx, artifacts).values(
+        root=root,
+        path=artifact.path,
+        digest=artifact.digest,
+        size_bytes=artifact.size_bytes,
+        created_at=tx.now,
+    )
+    given = statement.excluded
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["root", "path"],
+            set_={
+                "digest": given.digest,
+                "size_bytes": given.size_bytes,
+                "created_at": given.created_at,
+            },
+        )
+    )
+
+
+def artifact(tx: Tx, root: str, path: str) -> Artifact | None:
+    c = artifacts.c
+    row = tx.execute(select(artifacts).where(c.root == root, c.path == path)).one_or_none()
+    return _artifact(row) if row else None
+
+
+def list_artifacts(tx: Tx, root: str, prefix: str) -> list[Artifact]:
+    query = select(artifacts).where(artifacts.c.root == root).order_by(artifacts.c.path)
+    return [_artifact(row) for row in tx.execute(_below(query, prefix))]
+
+
+def delete_artifacts(tx: Tx, root: str, path: str) -> int:
+    """Remove the file at a path and every file below it; the empty path is the root itself."""
+    statement = delete(artifacts).where(artifacts.c.root == root)
+    return int(tx.execute(_below(statement, path)).rowcount)
+
+
+def _below(statement: Any, path: str) -> Any:
+    """Restrict to a file, or to the files of a folder."""
+    if not path:
+        return statement
+    below = artifacts.c.path.startswith(path + "/", autoescape=True)
+    return statement.where(or_(artifacts.c.path == path, below))
+
+
+def _artifact(row: Row[Any]) -> Artifact:
+    return Artifact(path=row.path, digest=Digest(row.digest), size_bytes=row.size_bytes)

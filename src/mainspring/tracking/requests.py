@@ -195,6 +195,13 @@ class GetLoggedModel(Request[LoggedModel], frozen=True, kw_only=True):
     model: str
 
 
+class MetricDataset(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset that the metrics of a search were measured on."""
+
+    dataset_name: str
+    dataset_digest: str | None = None
+
+
 class ModelOrder(msgspec.Struct, frozen=True, kw_only=True):
     """One field that logged models are ordered by, as MLflow's clients send it."""
 
@@ -209,6 +216,7 @@ class SearchLoggedModels(Request[Page[LoggedModel]], frozen=True, kw_only=True):
 
     experiments: tuple[str, ...]
     filter: str = ""
+    datasets: tuple[MetricDataset, ...] = ()
     order_by: tuple[ModelOrder, ...] = ()
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     page_token: str | None = None

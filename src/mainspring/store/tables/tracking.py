@@ -108,6 +108,8 @@ run_inputs = Table(
     Column("source", Text, nullable=False),
     Column("schema", Text),
     Column("profile", Text),
+    # What it was read for (`training`, `evaluation`): the tag that searches ask for.
+    Column("context", String(250), nullable=False),
     Column("tags", Json(tuple[tuple[str, str], ...]), nullable=False),
     PrimaryKeyConstraint("run", "name", "digest"),
 )

@@ -474,6 +474,7 @@ def upgrade() -> None:
     sa.Column('source', sa.Text(), nullable=False),
     sa.Column('schema', sa.Text(), nullable=True),
     sa.Column('profile', sa.Text(), nullable=True),
+    sa.Column('context', sa.String(length=250), nullable=False),
     sa.Column('tags', sa.Text(), nullable=False),
     sa.ForeignKeyConstraint(['run'], ['runs.id'], name=op.f('fk_run_inputs_run')),
     sa.PrimaryKeyConstraint('run', 'name', 'digest', name=op.f('pk_run_inputs'))
