@@ -13,7 +13,7 @@ from pathlib import Path
 from starlette.responses import Response
 
 from mainspring.kernel.codec import encode
-from mainspring.kernel.errors import KINDS, MainspringError
+from mainspring.kernel.errors import MainspringError
 
 log = logging.getLogger("mainspring.api")
 
@@ -75,24 +75,6 @@ def unexpected(error: BaseException, *, method: str, path: str) -> Response:
         "where": None,
     }
     return _json(500, body, {})
-
-
-def error_from(body: dict[str, object], status: int) -> MainspringError | None:
-    """The error that a body of `answer` tells of; None if it isn't one."""
-    told = body.get("error")
-    if not isinstance(told, dict):
-        return None
-    kind = KINDS.get(str(told.get("kind")), MainspringError)
-    return kind(
-        str(told.get("message") or f"the server answered {status}"),
-        code=str(told.get("code") or ""),
-        hint=_text(told.get("hint")),
-        where=_text(told.get("where")),
-    )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def _without(home: Path | None, text: str | None) -> str | None:

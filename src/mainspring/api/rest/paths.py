@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import quote, unquote
 
-from starlette.types import Scope
-
 from mainspring.kernel.errors import Invalid, NotFound
 
 T = TypeVar("T")
@@ -83,13 +81,6 @@ class Paths(Generic[T]):
             code="no_such_path",
             hint="/api/v1/openapi.json lists what does.",
         )
-
-
-def raw_path_below(scope: Scope, prefix: str) -> str:
-    """The path of a request below a prefix, still percent-encoded."""
-    raw = scope.get("raw_path")
-    path = raw.decode("latin-1") if raw else quote(scope["path"])
-    return path.partition("?")[0].partition(prefix)[2]
 
 
 def filled(path: str, fields: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
@@ -16,7 +17,7 @@ from mainspring.api.errors import answer, unexpected
 from mainspring.api.rest.blobs import blob_handlers
 from mainspring.api.rest.decode import MSGPACK, has_body, request_of
 from mainspring.api.rest.openapi import described, openapi
-from mainspring.api.rest.paths import MethodNotAllowed, Paths, raw_path_below
+from mainspring.api.rest.paths import MethodNotAllowed, Paths
 from mainspring.api.rest.stream import EventHub, stream_handler
 from mainspring.app import App
 from mainspring.kernel.errors import MainspringError
@@ -49,7 +50,7 @@ class RestApi:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
-            handler, fields = self._paths.find(scope["method"], raw_path_below(scope, PREFIX))
+            handler, fields = self._paths.find(scope["method"], _raw_path(scope))
             response = await handler(request, fields)
         except MethodNotAllowed as error:
             response = answer(error, headers={"Allow": ", ".join(error.allowed)})
@@ -88,6 +89,13 @@ class RestApi:
 def routes(app: App, hub: EventHub) -> list[BaseRoute]:
     """What to mount for our own API."""
     return [Mount(PREFIX, RestApi(app, hub))]
+
+
+def _raw_path(scope: Scope) -> str:
+    """The path of a request below the prefix, still percent-encoded."""
+    raw = scope.get("raw_path")
+    path = raw.decode("latin-1") if raw else quote(scope["path"])
+    return path.partition("?")[0].partition(PREFIX)[2]
 
 
 def _encoded(result: Any, as_msgpack: bool) -> bytes:

@@ -1,0 +1,59 @@
+"""What the embedded and the remote client have in common."""
+
+import difflib
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from mainspring.blobs.port import BlobStore
+from mainspring.domain.request import Request
+from mainspring.kernel.codec import convert
+from mainspring.kernel.errors import NotFound
+from mainspring.operations.operation import Operation
+from mainspring.operations.table import BY_NAME
+
+T = TypeVar("T")
+
+
+class Client(ABC):
+    """An installation of Mainspring, in this process or behind a URL. Safe to use from many threads.
+
+    Everything there is to ask is a request: `client.call(ListModels())`. The same by name, for notebooks:
+    `client.call_name("model.list")`. Both raise the errors of `mainspring.kernel.errors`.
+    """
+
+    blobs: BlobStore
+
+    @abstractmethod
+    def call(self, request: Request[T]) -> T:
+        """Carry out a request and give its answer."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of connections and files."""
+
+    def call_name(self, name: str, /, **fields: Any) -> Any:
+        """Carry out the operation with this name; raises `NotFound` for a name that there isn't."""
+        operation = operation_named(name)
+        return self.call(convert(fields, operation.request, what=name))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def operation_named(name: str) -> Operation:
+    """The operation with this name; raises `NotFound`, suggesting one that is close."""
+    operation = BY_NAME.get(name)
+    if operation is None:
+        close = difflib.get_close_matches(name, BY_NAME, n=1)
+        hint = f"Did you mean {close[0]!r}?" if close else "/api/v1/operations lists them."
+        raise NotFound(f"there is no operation {name!r}", code="no_operation", hint=hint)
+    return operation

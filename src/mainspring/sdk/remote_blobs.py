@@ -1,0 +1,128 @@
+"""A server's bytes: a `BlobStore` over HTTP. Everything is verified on both ends."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
+
+from mainspring.kernel.digests import CHUNK_BYTES, Digest, digest_bytes, digest_stream, parse_digest
+from mainspring.kernel.errors import Conflict, Corrupt, Denied, NotFound
+
+if TYPE_CHECKING:
+    import httpx
+
+# Streams are kept in memory up to here on their way, then in a temporary file.
+_SPOOL_BYTES = 16 << 20
+
+
+class Wire(Protocol):
+    """What a `RemoteClient` does for its blobs."""
+
+    def request(
+        self, method: str, path: str, *, repeatable: bool, **given: Any
+    ) -> "httpx.Response": ...
+    def download(self, path: str, target: BinaryIO) -> None: ...
+
+
+class RemoteBlobs:
+    """Bytes by digest on a server. Bytes that are there already are not sent again."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def put(self, stream: BinaryIO) -> Digest:
+        """Store all that is left in a stream."""
+        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spooled:
+            state = hashlib.sha256()
+            while chunk := stream.read(CHUNK_BYTES):
+                state.update(chunk)
+                spooled.write(chunk)
+            digest = Digest("sha256:" + state.hexdigest())
+            self._upload(digest, cast(BinaryIO, spooled))
+        return digest
+
+    def put_bytes(self, data: bytes) -> Digest:
+        digest = digest_bytes(data)
+        self._upload(digest, BytesIO(data))
+        return digest
+
+    def put_file(self, path: Path) -> Digest:
+        """Store a file's bytes; raises `Conflict` if the file changes while it is read."""
+        with path.open("rb") as stream:
+            before = os.fstat(stream.fileno())
+            digest = digest_stream(stream)
+            self._upload(digest, stream)
+            after = os.fstat(stream.fileno())
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise Conflict(
+                f"{path} changed while it was read",
+                code="file_changed",
+                hint="Add it again once nothing writes to it.",
+            )
+        return digest
+
+    def read(self, digest: Digest) -> bytes:
+        data = self._wire.request("GET", _path(digest), repeatable=True).content
+        if digest_bytes(data) != digest:
+            raise _corrupt(digest)
+        return data
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """The bytes as a temporary file, verified: they were fetched whole."""
+        temporary = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  # the caller closes it
+        spooled = cast(BinaryIO, temporary)
+        try:
+            self._wire.download(_path(digest), spooled)
+            spooled.seek(0)
+            if digest_stream(spooled) != digest:
+                raise _corrupt(digest)
+        except BaseException:
+            spooled.close()
+            raise
+        spooled.seek(0)
+        return spooled
+
+    def exists(self, digest: Digest) -> bool:
+        try:
+            self._wire.request("HEAD", _path(digest), repeatable=True)
+        except NotFound:
+            return False
+        return True
+
+    def size_bytes(self, digest: Digest) -> int:
+        return int(
+            self._wire.request("HEAD", _path(digest), repeatable=True).headers["content-length"]
+        )
+
+    def verify(self, digest: Digest) -> None:
+        """Fetch the bytes and raise `Corrupt` unless they are those that were stored."""
+        self.open(digest).close()
+
+    def delete(self, digest: Digest) -> None:
+        raise Denied("bytes on a server are deleted by its own sweeper only", code="server_only")
+
+    def digests(self) -> Iterator[Digest]:
+        raise Denied("a server does not list its bytes", code="server_only")
+
+    def _upload(self, digest: Digest, stream: BinaryIO) -> None:
+        if self.exists(digest):
+            return
+        # The same bytes under the same name: sending them twice changes nothing.
+        stream.seek(0)
+        self._wire.request("PUT", _path(digest), repeatable=False, content=_chunks(stream))
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK_BYTES):
+        yield chunk
+
+
+def _path(digest: Digest) -> str:
+    return f"/blobs/{parse_digest(digest)}"
+
+
+def _corrupt(digest: Digest) -> Corrupt:
+    return Corrupt(f"the bytes that came for {digest} are other bytes", code="corrupt")
