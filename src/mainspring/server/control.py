@@ -13,7 +13,9 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from types import FrameType
 
 import anyio
@@ -164,7 +166,16 @@ def _routes(app: App, hub: EventHub) -> list[BaseRoute]:
         Route("/health", _health(app)),
         *rest.routes(app, hub),
         *login.routes(app),
+        *_mounted("mainspring.api.mlflow.routes", app),
+        *_mounted("mainspring.ui.routes", app),
     ]
+
+
+def _mounted(module: str, app: App) -> list[BaseRoute]:
+    if find_spec(module.rpartition(".")[0]) is None or find_spec(module) is None:
+        return []
+    found: list[BaseRoute] = import_module(module).routes(app)
+    return found
 
 
 def _health(app: App) -> Callable[[Request], Awaitable[Response]]:
