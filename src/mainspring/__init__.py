@@ -1,1 +1,50 @@
-"""Declare what a good model is; Mainspring keeps one in production."""
+"""Declare what a good model is; Mainspring keeps one in production.
+
+`import mainspring as ms` gives what pipelines are written with. Everything is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mainspring.pipelines.authoring import Pipeline, Step, pipeline, step
+    from mainspring.pipelines.dataset import Dataset
+    from mainspring.pipelines.evaluate import evaluate
+    from mainspring.pipelines.models import Metrics, Model
+
+_HOMES = {
+    "Dataset": "mainspring.pipelines.dataset",
+    "Metrics": "mainspring.pipelines.models",
+    "Model": "mainspring.pipelines.models",
+    "Pipeline": "mainspring.pipelines.authoring",
+    "Step": "mainspring.pipelines.authoring",
+    "evaluate": "mainspring.pipelines.evaluate",
+    "pipeline": "mainspring.pipelines.authoring",
+    "step": "mainspring.pipelines.authoring",
+}
+
+__all__ = [
+    "Dataset",
+    "Metrics",
+    "Model",
+    "Pipeline",
+    "Step",
+    "evaluate",
+    "pipeline",
+    "step",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("mainspring")
+    if home := _HOMES.get(name):
+        found = globals()[name] = getattr(import_module(home), name)
+        return found
+    raise AttributeError(f"module 'mainspring' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,6 +1,6 @@
 """Pipelines: the static graph that a traced function gives, and the runs of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -44,8 +44,9 @@ class Constant:
 class Node:
     """One call of a step. `step` is `module:qualified_name`.
 
-    `arguments` maps each parameter of the step to where its value comes from; a list there means that
-    the step takes a list of results. `output_count` is None for a step that returns one value.
+    Each parameter of the step is in one of the maps, which say where its value comes from; `node_lists` holds
+    those that take a list of results. A parameter in none of them keeps its default. `output_count` is None
+    for a step that returns one value.
     """
 
     id: str
@@ -60,10 +61,13 @@ class Node:
     timeout_seconds: float | None = None
     cpus: int = 1
     cache: bool = True
+    node_lists: dict[str, tuple[NodeOutput, ...]] = field(default_factory=dict)
 
     @property
     def upstream(self) -> set[str]:
-        return {output.node for output in self.node_outputs.values()}
+        """The nodes whose results this one takes."""
+        listed = {output.node for outputs in self.node_lists.values() for output in outputs}
+        return listed | {output.node for output in self.node_outputs.values()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

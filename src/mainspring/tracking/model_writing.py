@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mainspring.datasets.tables import data_type
 from mainspring.domain.data_type import DataType
 from mainspring.domain.signature import Feature, Signature
 from mainspring.kernel.errors import Invalid
@@ -23,7 +24,6 @@ from mainspring.tracking.model_format import (
     ModelDescription,
     describe_folder,
     is_trusted,
-    load_estimator,
     to_container,
 )
 from mainspring.tracking.skops_zip import settle
@@ -51,7 +51,7 @@ def signature_of(inputs: "pl.DataFrame") -> Signature:
         inputs=tuple(
             Feature(
                 name=name,
-                type=_data_type(inputs.schema[name]),
+                type=data_type(inputs.schema[name]),
                 nullable=inputs[name].null_count() > 0 or _has_nan(inputs[name]),
             )
             for name in inputs.columns
@@ -304,22 +304,3 @@ def _is_sklearn(estimator: Any) -> bool:
 
 def _has_nan(column: "pl.Series") -> bool:
     return column.dtype.is_float() and bool(column.is_nan().any())
-
-
-def _data_type(dtype: "pl.DataType") -> DataType:
-    import polars as pl
-
-    if dtype == pl.Boolean:
-        return DataType.BOOLEAN
-    if dtype.is_integer():
-        return DataType.INTEGER
-    if dtype.is_float() or dtype.is_decimal():
-        return DataType.FLOAT
-    if dtype in (pl.String, pl.Categorical, pl.Enum):
-        return DataType.STRING
-    if dtype == pl.Date:
-        return DataType.DATE
-    return DataType.DATETIME if dtype == pl.Datetime else DataType.OTHER
-
-
-__all__ = ["load_estimator", "signature_of", "write_model"]

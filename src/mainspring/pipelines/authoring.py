@@ -1,0 +1,187 @@
+"""What users write: `@step` and `@pipeline`.
+
+Outside a pipeline a step is a plain function, so it is tested and debugged like one. Inside one, calling it
+adds a node to the pipeline's graph and gives a `Ref` to the result that a later run will have.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, get_args, get_origin, overload
+
+from mainspring.domain.pipeline import Graph
+from mainspring.kernel.durations import parse_duration
+from mainspring.kernel.errors import Invalid
+from mainspring.pipelines import tracing
+
+R = TypeVar("R")
+
+Duration = float | int | str
+"""Seconds, or text such as `30s` or `10m`."""
+
+
+class Step(Generic[R]):
+    """A function that a pipeline may call; made by `@step`."""
+
+    def __init__(
+        self,
+        function: Callable[..., R],
+        *,
+        retries: int,
+        retry_delay: Duration,
+        timeout: Duration | None,
+        cpus: int,
+        cache: bool,
+    ) -> None:
+        self.function = function
+        self.name = function.__name__
+        self.where = tracing.place_of(function)
+        self.reference = f"{function.__module__}:{function.__qualname__}"
+        self.retries = self._at_least("retries", retries, 0)
+        self.retry_delay_seconds = self._seconds("retry_delay", retry_delay)
+        self.timeout_seconds = None if timeout is None else self._seconds("timeout", timeout)
+        if self.timeout_seconds == 0:
+            raise self._wrong("timeout is 0: the step could never finish")
+        self.cpus = self._at_least("cpus", cpus, 1)
+        self.cache = cache
+        self.signature = self._checked_signature()
+        self.annotations = annotations_of(function)
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self.__qualname__ = function.__qualname__
+        self.__module__ = function.__module__
+        self.__wrapped__ = function
+
+    # Not P.args: a pipeline passes an `ms.Dataset` where the step is given the `pl.DataFrame` in it.
+    def __call__(self, *args: Any, **kwargs: Any) -> R:
+        """Run the function; inside a pipeline, add a node to its graph instead."""
+        tracer = tracing.current()
+        if tracer is None:
+            return self.function(*args, **kwargs)
+        # What the tracer gives stands for an R that a run will make.
+        return tracer.add(self, args, kwargs)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<step {self.reference}>"
+
+    @property
+    def output_annotations(self) -> tuple[Any, ...] | None:
+        """The types of a tuple's elements, if the step says that it returns a tuple; else None."""
+        returned = self.annotations.get("return")
+        if get_origin(returned) is not tuple:
+            return None
+        arguments = get_args(returned)
+        return None if Ellipsis in arguments or not arguments else arguments
+
+    def _checked_signature(self) -> inspect.Signature:
+        signature = inspect.signature(self.function)
+        for parameter in signature.parameters.values():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                raise self._wrong(
+                    f"the parameter {str(parameter)!r} has no fixed name",
+                    hint="Name every parameter of a step: its inputs are kept and shown by name.",
+                )
+        if inspect.iscoroutinefunction(self.function) or inspect.isgeneratorfunction(self.function):
+            raise self._wrong("a step returns its result", hint="Write it with `def` and `return`.")
+        return signature
+
+    def _at_least(self, name: str, value: int, least: int) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise self._wrong(f"{name} is {value!r}; it is a whole number from {least} on")
+        return value
+
+    def _seconds(self, name: str, value: Duration) -> float:
+        if isinstance(value, str):
+            return parse_duration(value).total_seconds()
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            raise self._wrong(f"{name} is {value!r}; it is seconds, or text such as '10m'")
+        return float(value)
+
+    def _wrong(self, message: str, hint: str | None = None) -> Invalid:
+        return Invalid(f"step {self.name}: {message}", code="bad_step", hint=hint, where=self.where)
+
+
+class Pipeline(Generic[R]):
+    """A function that calls steps; made by `@pipeline`. Called outside a trace it runs them here and now."""
+
+    def __init__(self, function: Callable[..., R]) -> None:
+        self.function = function
+        self.name = function.__name__
+        self.where = tracing.place_of(function)
+        self.reference = f"{function.__module__}:{function.__qualname__}"
+        self.annotations = annotations_of(function)
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self.__qualname__ = function.__qualname__
+        self.__module__ = function.__module__
+        self.__wrapped__ = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> R:
+        """Run the steps as plain function calls, in this process; inside another pipeline, become part of it."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<pipeline {self.reference}>"
+
+    def trace(self) -> Graph:
+        """The pipeline as data; raises `Invalid`, with the file and line, for what can't become a graph."""
+        return tracing.trace(self)
+
+
+@overload
+def step(function: Callable[..., R], /) -> Step[R]: ...
+@overload
+def step(
+    *,
+    retries: int = ...,
+    retry_delay: Duration = ...,
+    timeout: Duration | None = ...,
+    cpus: int = ...,
+    cache: bool = ...,
+) -> Callable[[Callable[..., R]], Step[R]]: ...
+def step(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    retries: int = 0,
+    retry_delay: Duration = 1.0,
+    timeout: Duration | None = None,
+    cpus: int = 1,
+    cache: bool = True,
+) -> Any:
+    """Make a function a step, which runs in a process of its own and whose results are kept.
+
+    retries: how often it is tried again after it failed, `retry_delay` apart.
+    timeout: how long one try may take.
+    cpus: how many it uses; steps run side by side while there are enough.
+    cache: whether a result from the same code, environment and inputs is used again. Say False for a step
+        whose result depends on anything else, such as the time or a web page.
+    """
+
+    def make(target: Callable[..., Any]) -> Step[Any]:
+        return Step(
+            target,
+            retries=retries,
+            retry_delay=retry_delay,
+            timeout=timeout,
+            cpus=cpus,
+            cache=cache,
+        )
+
+    return make if function is None else make(function)
+
+
+def pipeline(function: Callable[..., R], /) -> Pipeline[R]:
+    """Make a function that calls steps a pipeline.
+
+    Parameters annotated `ms.Dataset` are bound to dataset versions, all others to plain values.
+    """
+    return Pipeline(function)
+
+
+def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """A function's annotations as types; one that can't be resolved stays text."""
+    try:
+        return inspect.get_annotations(function, eval_str=True)
+    except Exception:
+        # A name that is only imported for type checkers, most often. Types then don't help, nothing more.
+        return inspect.get_annotations(function)

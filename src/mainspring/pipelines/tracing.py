@@ -1,0 +1,270 @@
+"""Turning a pipeline's function into a graph by calling it once with stand-ins for what a run will have."""
+
+import inspect
+import math
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mainspring.domain.pipeline import (
+    Constant,
+    DatasetArgument,
+    Graph,
+    Node,
+    NodeOutput,
+    ParameterArgument,
+    PipelineParameter,
+)
+from mainspring.kernel.errors import Invalid
+from mainspring.pipelines.dataset import Dataset
+from mainspring.pipelines.refs import Ref, caller
+
+if TYPE_CHECKING:
+    from mainspring.pipelines.authoring import Pipeline, Step
+
+_TRACER: ContextVar["Tracer | None"] = ContextVar("tracer", default=None)
+
+
+class Tracer:
+    """Collects the nodes of one pipeline while its function is called."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self._counts: dict[str, int] = {}
+
+    def add(self, step: "Step[Any]", args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Add a call of a step; gives a `Ref`, or a tuple of them for a step that returns a tuple."""
+        where = caller()
+        _check_importable(step, where)
+        try:
+            bound = step.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise Invalid(
+                f"{step.name}(): {error}",
+                code="wrong_arguments",
+                hint=f"It is {step.name}{step.signature} in {step.where}.",
+                where=where,
+            ) from error
+        node = self._node(step)
+        for name, value in bound.arguments.items():
+            _put(node, step, name, value, where)
+        self.nodes.append(node)
+        kinds = step.output_annotations
+        if kinds is None:
+            return _result(node, step, None, step.annotations.get("return"))
+        return tuple(_result(node, step, index, kind) for index, kind in enumerate(kinds))
+
+    def _node(self, step: "Step[Any]") -> Node:
+        count = self._counts[step.name] = self._counts.get(step.name, 0) + 1
+        kinds = step.output_annotations
+        return Node(
+            id=step.name if count == 1 else f"{step.name}-{count}",
+            step=step.reference,
+            node_outputs={},
+            datasets={},
+            parameters={},
+            constants={},
+            output_count=None if kinds is None else len(kinds),
+            retries=step.retries,
+            retry_delay_seconds=step.retry_delay_seconds,
+            timeout_seconds=step.timeout_seconds,
+            cpus=step.cpus,
+            cache=step.cache,
+        )
+
+
+def current() -> Tracer | None:
+    """The tracer of the pipeline that is being drawn up in this thread, if any."""
+    return _TRACER.get()
+
+
+def trace(pipeline: "Pipeline[Any]") -> Graph:
+    """Call a pipeline's function once and write down what it did."""
+    if current() is not None:
+        raise Invalid("a pipeline is being drawn up already", where=pipeline.where)
+    tracer = Tracer()
+    parameters, arguments = _parameters(pipeline)
+    token = _TRACER.set(tracer)
+    try:
+        returned = pipeline.function(**arguments)
+    finally:
+        _TRACER.reset(token)
+    if not tracer.nodes:
+        raise Invalid(
+            f"the pipeline {pipeline.name} calls no step",
+            code="empty_pipeline",
+            hint="Call functions decorated with @ms.step in it.",
+            where=pipeline.where,
+        )
+    return Graph(
+        pipeline=pipeline.reference,
+        parameters=parameters,
+        nodes=tuple(tracer.nodes),
+        outputs=_outputs(pipeline, returned),
+    )
+
+
+def place_of(function: Callable[..., Any]) -> str:
+    """`file:line` of a function's first line."""
+    code = inspect.unwrap(function).__code__
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
+
+
+def _parameters(
+    pipeline: "Pipeline[Any]",
+) -> tuple[tuple[PipelineParameter, ...], dict[str, Ref]]:
+    found: list[PipelineParameter] = []
+    arguments: dict[str, Ref] = {}
+    for name, parameter in inspect.signature(pipeline.function).parameters.items():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise _wrong_parameter(pipeline, str(parameter), "must have a name of its own")
+        annotation = pipeline.annotations.get(name)
+        has_default = parameter.default is not parameter.empty
+        if annotation is Dataset:
+            if has_default:
+                raise _wrong_parameter(pipeline, name, "is a dataset and can't have a default")
+            found.append(PipelineParameter(name=name, is_dataset=True))
+            arguments[name] = Ref(DatasetArgument(parameter=name), Dataset, f"the dataset {name!r}")
+            continue
+        default = parameter.default if has_default else None
+        if has_default and not is_plain(default):
+            raise _wrong_parameter(
+                pipeline, name, f"has a default that JSON can't hold: {default!r}"
+            )
+        found.append(
+            PipelineParameter(name=name, is_dataset=False, has_default=has_default, default=default)
+        )
+        arguments[name] = Ref(
+            ParameterArgument(parameter=name), annotation, f"the parameter {name!r}"
+        )
+    return tuple(found), arguments
+
+
+def _put(node: Node, step: "Step[Any]", name: str, value: Any, where: str) -> None:
+    """Note where one argument of a node comes from."""
+    wanted = step.annotations.get(name)
+    if isinstance(value, Ref):
+        _check_kinds(step, name, wanted, value, where)
+        if isinstance(value.source, NodeOutput):
+            node.node_outputs[name] = value.source
+        elif isinstance(value.source, DatasetArgument):
+            node.datasets[name] = value.source
+        else:
+            node.parameters[name] = value.source
+    elif _has_refs(value):
+        node.node_lists[name] = _listed(step, name, value, where)
+    elif is_plain(value):
+        _check_constant(step, name, wanted, value, where)
+        node.constants[name] = Constant(value=value)
+    else:
+        raise Invalid(
+            f"{step.name}(): {name} is a {type(value).__name__}, which can't be written into a pipeline",
+            code="bad_constant",
+            hint="Pass numbers, text, lists and dicts; make anything else inside a step.",
+            where=where,
+        )
+
+
+def _has_refs(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(isinstance(item, Ref) or _has_refs(item) for item in value)
+    return isinstance(value, dict) and any(
+        isinstance(v, Ref) or _has_refs(v) for v in value.values()
+    )
+
+
+def _listed(step: "Step[Any]", name: str, value: Any, where: str) -> tuple[NodeOutput, ...]:
+    if isinstance(value, list | tuple):
+        sources = [item.source for item in value if isinstance(item, Ref)]
+        outputs = [source for source in sources if isinstance(source, NodeOutput)]
+        if len(outputs) == len(value):
+            return tuple(outputs)
+    raise Invalid(
+        f"{step.name}(): {name} mixes results of steps with other things",
+        code="bad_collection",
+        hint="Pass a list that holds nothing but results of steps.",
+        where=where,
+    )
+
+
+def _check_kinds(step: "Step[Any]", name: str, wanted: Any, given: Ref, where: str) -> None:
+    """Refuse a value whose declared type can't be what the step asks for."""
+    got = given.annotation
+    if not (isinstance(wanted, type) and isinstance(got, type)) or got is Dataset:
+        return
+    # An int where a float is wanted is fine everywhere in Python.
+    if issubclass(got, wanted) or issubclass(wanted, got) or (wanted is float and got is int):
+        return
+    raise Invalid(
+        f"{step.name}(): {name} wants a {wanted.__name__}, but {given.what} is a {got.__name__}",
+        code="wrong_arguments",
+        hint=f"See {step.where}.",
+        where=where,
+    )
+
+
+def _check_constant(step: "Step[Any]", name: str, wanted: Any, value: Any, where: str) -> None:
+    if wanted not in (int, float, str, bool) or (wanted is float and type(value) is int):
+        return
+    if type(value) is not wanted:
+        raise Invalid(
+            f"{step.name}(): {name} wants a {wanted.__name__}, but {value!r} is a "
+            f"{type(value).__name__}",
+            code="wrong_arguments",
+            hint=f"See {step.where}.",
+            where=where,
+        )
+
+
+def is_plain(value: Any) -> bool:
+    """Whether JSON can hold a value and give it back unchanged."""
+    if value is None or isinstance(value, str | bool | int):
+        return True
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if type(value) is list:
+        return all(is_plain(item) for item in value)
+    if type(value) is dict:
+        return all(type(key) is str and is_plain(item) for key, item in value.items())
+    return False
+
+
+def _outputs(pipeline: "Pipeline[Any]", returned: Any) -> tuple[NodeOutput, ...]:
+    refs = (
+        returned if isinstance(returned, list | tuple) else [] if returned is None else [returned]
+    )
+    outputs = []
+    for ref in refs:
+        if not isinstance(ref, Ref) or not isinstance(ref.source, NodeOutput):
+            raise Invalid(
+                f"the pipeline {pipeline.name} returns {ref!r}, which is no step's result",
+                code="bad_pipeline_output",
+                hint="Return what steps returned, or nothing.",
+                where=pipeline.where,
+            )
+        outputs.append(ref.source)
+    return tuple(outputs)
+
+
+def _result(node: Node, step: "Step[Any]", index: int | None, annotation: Any) -> Ref:
+    what = f"the result of {step.name}" + ("" if index is None else f" (number {index})")
+    return Ref(NodeOutput(node=node.id, index=index), annotation, what)
+
+
+def _check_importable(step: "Step[Any]", where: str) -> None:
+    if "<" in step.reference:
+        raise Invalid(
+            f"{step.name} is defined inside another function, so no process could import it",
+            code="nested_step",
+            hint="Define steps at the top level of a module.",
+            where=where,
+        )
+
+
+def _wrong_parameter(pipeline: "Pipeline[Any]", name: str, why: str) -> Invalid:
+    return Invalid(
+        f"the pipeline {pipeline.name}: its parameter {name!r} {why}",
+        code="bad_parameter",
+        where=pipeline.where,
+    )
