@@ -37,7 +37,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionPerformance:
-    """How one version did within a window. Errors are None without labels."""
+    """How one version did within a window. Errors are None without labels.
+
+    `row_count` counts what it answered, in the open or as a shadow; `failed_count` what it could not answer.
+    `expected_error` is its mean error on held-out rows; `error` the same measured here, with its standard
+    error: absolute differences for numbers, wrong answers as a share for classes.
+    """
 
     version: ModelVersionId
     row_count: int
@@ -46,6 +51,10 @@ class VersionPerformance:
     rmse: float | None
     bias: float | None
     accuracy: float | None = None
+    failed_count: int = 0
+    expected_error: float | None = None
+    error: float | None = None
+    standard_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +73,10 @@ class FeatureDrift:
 class Window:
     """A span of event time of one service: [start, end).
 
-    `expected_error` is the reference's mean absolute error; `estimated_error` what the window's inputs
-    alone suggest; `mae` inside `performance` what labels showed.
+    `version` is the one that answered most rows; drift is told against its reference. `expected_error` is
+    the reference's mean error; `estimated_error` what the window's inputs alone suggest; `error` inside
+    `performance` what labels showed. Findings are made when the window closes, and again when labels or
+    late rows come.
     """
 
     id: WindowId
@@ -81,6 +92,13 @@ class Window:
     estimated_error: float | None
     findings: tuple[Finding, ...]
     updated_at: datetime
+    version: ModelVersionId | None = None
+    prediction_drift: FeatureDrift | None = None
+
+    @property
+    def measured(self) -> VersionPerformance | None:
+        """How the window's version did."""
+        return next((p for p in self.performance if p.version == self.version), None)
 
 
 class IncidentKind(StrEnum):

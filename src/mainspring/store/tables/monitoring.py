@@ -27,22 +27,28 @@ windows = Table(
     Column("start", Instant, nullable=False),
     Column("end", Instant, nullable=False),
     Column("is_closed", Boolean, nullable=False),
+    # Whether rows or labels came since its findings were made.
+    Column("needs_judging", Boolean, nullable=False),
+    Column("version", String(64)),
     Column("row_count", BigInteger, nullable=False),
     Column("labelled_count", BigInteger, nullable=False),
     # Mergeable sums per version (profile, errors); opaque outside the monitoring room.
     Column("state", LargeBinary, nullable=False),
     Column("drift", Json(tuple[FeatureDrift, ...]), nullable=False),
+    Column("prediction_drift", Json(FeatureDrift | None)),
     Column("performance", Json(tuple[VersionPerformance, ...]), nullable=False),
     Column("expected_error", Double),
     Column("estimated_error", Double),
     Column("findings", Json(tuple[Finding, ...]), nullable=False),
     Column("updated_at", Instant, nullable=False),
-    UniqueConstraint("service", "start"),
+    # The length is part of it: a declaration may change it.
+    UniqueConstraint("service", "start", "end"),
+    Index("ix_windows_service_needs_judging", "service", "needs_judging"),
 )
 
-# Answered predictions whose label has not come yet.
-pending_predictions = Table(
-    "pending_predictions",
+# Answered predictions of recent windows: to know a label's prediction, and a record read twice.
+seen_predictions = Table(
+    "seen_predictions",
     metadata,
     Column("service", String(200), nullable=False),
     Column("prediction", String(64), nullable=False),
@@ -50,10 +56,11 @@ pending_predictions = Table(
     Column("version", String(64), nullable=False),
     Column("arm", String(16), nullable=False),
     Column("event_at", Instant, nullable=False),
-    Column("output", Json(float | str | bool), nullable=False),
+    Column("output", Json(float | str | bool | None)),
+    Column("is_labelled", Boolean, nullable=False),
     PrimaryKeyConstraint("service", "prediction"),
-    Index("ix_pending_predictions_service_key", "service", "key"),
-    Index("ix_pending_predictions_service_event_at", "service", "event_at"),
+    Index("ix_seen_predictions_service_key", "service", "key"),
+    Index("ix_seen_predictions_service_event_at", "service", "event_at"),
 )
 
 # Labels that came before their prediction was read.
@@ -84,8 +91,10 @@ log_cursors = Table(
 label_cursors = Table(
     "label_cursors",
     metadata,
-    Column("service", String(200), primary_key=True),
+    Column("service", String(200), nullable=False),
+    Column("dataset", String(200), nullable=False),
     Column("number", Integer, nullable=False),
+    PrimaryKeyConstraint("service", "dataset"),
 )
 
 incidents = Table(

@@ -112,8 +112,9 @@ def upgrade() -> None:
 
     op.create_table('label_cursors',
     sa.Column('service', sa.String(length=200), nullable=False),
+    sa.Column('dataset', sa.String(length=200), nullable=False),
     sa.Column('number', sa.Integer(), nullable=False),
-    sa.PrimaryKeyConstraint('service', name=op.f('pk_label_cursors'))
+    sa.PrimaryKeyConstraint('service', 'dataset', name=op.f('pk_label_cursors'))
     )
     op.create_table('leases',
     sa.Column('name', sa.String(length=200), nullable=False),
@@ -142,20 +143,6 @@ def upgrade() -> None:
         batch_op.create_index('ix_pending_labels_service_key', ['service', 'key'], unique=False)
         batch_op.create_index('ix_pending_labels_service_prediction', ['service', 'prediction'], unique=False)
 
-    op.create_table('pending_predictions',
-    sa.Column('service', sa.String(length=200), nullable=False),
-    sa.Column('prediction', sa.String(length=64), nullable=False),
-    sa.Column('key', sa.String(length=300), nullable=True),
-    sa.Column('version', sa.String(length=64), nullable=False),
-    sa.Column('arm', sa.String(length=16), nullable=False),
-    sa.Column('event_at', sa.BigInteger(), nullable=False),
-    sa.Column('output', sa.Text(), nullable=False),
-    sa.PrimaryKeyConstraint('service', 'prediction', name=op.f('pk_pending_predictions'))
-    )
-    with op.batch_alter_table('pending_predictions', schema=None) as batch_op:
-        batch_op.create_index('ix_pending_predictions_service_event_at', ['service', 'event_at'], unique=False)
-        batch_op.create_index('ix_pending_predictions_service_key', ['service', 'key'], unique=False)
-
     op.create_table('registered_models',
     sa.Column('name', sa.String(length=250), nullable=False),
     sa.Column('description', sa.Text(), nullable=False),
@@ -172,6 +159,21 @@ def upgrade() -> None:
     sa.Column('created_by', sa.String(length=200), nullable=False),
     sa.PrimaryKeyConstraint('dataset', 'number', name=op.f('pk_schemas'))
     )
+    op.create_table('seen_predictions',
+    sa.Column('service', sa.String(length=200), nullable=False),
+    sa.Column('prediction', sa.String(length=64), nullable=False),
+    sa.Column('key', sa.String(length=300), nullable=True),
+    sa.Column('version', sa.String(length=64), nullable=False),
+    sa.Column('arm', sa.String(length=16), nullable=False),
+    sa.Column('event_at', sa.BigInteger(), nullable=False),
+    sa.Column('output', sa.Text(), nullable=True),
+    sa.Column('is_labelled', sa.Boolean(), nullable=False),
+    sa.PrimaryKeyConstraint('service', 'prediction', name=op.f('pk_seen_predictions'))
+    )
+    with op.batch_alter_table('seen_predictions', schema=None) as batch_op:
+        batch_op.create_index('ix_seen_predictions_service_event_at', ['service', 'event_at'], unique=False)
+        batch_op.create_index('ix_seen_predictions_service_key', ['service', 'key'], unique=False)
+
     op.create_table('services',
     sa.Column('name', sa.String(length=200), nullable=False),
     sa.Column('spec', sa.Text(), nullable=False),
@@ -209,18 +211,24 @@ def upgrade() -> None:
     sa.Column('start', sa.BigInteger(), nullable=False),
     sa.Column('end', sa.BigInteger(), nullable=False),
     sa.Column('is_closed', sa.Boolean(), nullable=False),
+    sa.Column('needs_judging', sa.Boolean(), nullable=False),
+    sa.Column('version', sa.String(length=64), nullable=True),
     sa.Column('row_count', sa.BigInteger(), nullable=False),
     sa.Column('labelled_count', sa.BigInteger(), nullable=False),
     sa.Column('state', sa.LargeBinary(), nullable=False),
     sa.Column('drift', sa.Text(), nullable=False),
+    sa.Column('prediction_drift', sa.Text(), nullable=True),
     sa.Column('performance', sa.Text(), nullable=False),
     sa.Column('expected_error', sa.Double(), nullable=True),
     sa.Column('estimated_error', sa.Double(), nullable=True),
     sa.Column('findings', sa.Text(), nullable=False),
     sa.Column('updated_at', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_windows')),
-    sa.UniqueConstraint('service', 'start', name=op.f('uq_windows_service_start'))
+    sa.UniqueConstraint('service', 'start', 'end', name=op.f('uq_windows_service_start_end'))
     )
+    with op.batch_alter_table('windows', schema=None) as batch_op:
+        batch_op.create_index('ix_windows_service_needs_judging', ['service', 'needs_judging'], unique=False)
+
     op.create_table('dataset_versions',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('dataset', sa.String(length=200), nullable=False),
