@@ -183,7 +183,7 @@ def secret_in(headers: Headers) -> str | None:
         return None
     scheme, _, rest = given.partition(" ")
     match scheme.lower():
-        case "bearer":
+        case "bearer" if rest.strip():
             return rest.strip()
         case "basic":
             try:
