@@ -18,7 +18,8 @@ class ModelVersion:
 
     `manifest` names the folder in MLflow's model format. `reference` names the blob with the training
     profile and error profile that monitoring compares against; `evaluation` the held-out table (inputs,
-    truth) that gates compare on. Both are None for versions registered from outside a pipeline.
+    truth) that gates compare on. Both are None for versions registered from outside a pipeline. `source`
+    says where its bytes came from, `stage` is what MLflow's older clients set: neither is looked at.
     """
 
     id: ModelVersionId
@@ -39,6 +40,10 @@ class ModelVersion:
     gate_results: tuple[GateResult, ...] | None
     created_at: datetime
     created_by: str
+    updated_at: datetime | None = None
+    source: str = ""
+    logged_model: str | None = None
+    stage: str = "None"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from mainspring.domain.approval import Approval
@@ -10,6 +11,7 @@ from mainspring.domain.model import ModelVersion, RegisteredModel
 from mainspring.domain.request import Request
 from mainspring.domain.signature import Signature
 from mainspring.kernel.digests import Digest
+from mainspring.kernel.paging import Page
 
 ModelName = Annotated[str, Meta(min_length=1, max_length=250)]
 
@@ -37,6 +39,70 @@ class RegisterModelVersion(Request[ModelVersion], frozen=True, kw_only=True):
     service: str | None = None
 
 
+class CreateModel(Request[RegisteredModel], frozen=True, kw_only=True):
+    """Make a registered model without versions; raises `Conflict` if the name is taken."""
+
+    model: ModelName
+    description: str = ""
+    tags: dict[str, str] = {}
+
+
+class UpdateModel(Request[RegisteredModel], frozen=True, kw_only=True):
+    """Rename or describe a model, set tags and remove others; UNSET stays as it is."""
+
+    model: str
+    name: ModelName | msgspec.UnsetType = msgspec.UNSET
+    description: str | msgspec.UnsetType = msgspec.UNSET
+    tags: dict[str, str] = {}
+    removed_tags: tuple[str, ...] = ()
+
+
+class DeleteModel(Request[None], frozen=True, kw_only=True):
+    """Delete a model with its versions; raises `Conflict` while one of them serves or has served."""
+
+    model: str
+
+
+class SearchModels(Request[Page[RegisteredModel]], frozen=True, kw_only=True):
+    """Models that match a filter in MLflow's search grammar, by name unless asked otherwise."""
+
+    filter: str = ""
+    order_by: tuple[str, ...] = ()
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    page_token: str | None = None
+
+
+class UpdateModelVersion(Request[ModelVersion], frozen=True, kw_only=True):
+    """Describe a version, set its stage, set tags and remove others; UNSET stays as it is.
+
+    With `archive_others` every other version of that stage goes to `Archived`.
+    """
+
+    model: str
+    number: int
+    description: str | msgspec.UnsetType = msgspec.UNSET
+    stage: str | msgspec.UnsetType = msgspec.UNSET
+    archive_others: bool = False
+    tags: dict[str, str] = {}
+    removed_tags: tuple[str, ...] = ()
+
+
+class DeleteModelVersion(Request[None], frozen=True, kw_only=True):
+    """Delete a version; raises `Conflict` while it serves or if it has served. Its number stays used."""
+
+    model: str
+    number: int
+
+
+class SearchModelVersions(Request[Page[ModelVersion]], frozen=True, kw_only=True):
+    """Versions that match a filter in MLflow's search grammar, newest first unless asked otherwise."""
+
+    filter: str = ""
+    order_by: tuple[str, ...] = ()
+    limit: Annotated[int, Meta(ge=1, le=200_000)] = 10_000
+    page_token: str | None = None
+
+
 class ListModels(Request[tuple[RegisteredModel, ...]], frozen=True, kw_only=True):
     """Every registered model, by name."""
 
@@ -55,7 +121,7 @@ class ListModelVersions(Request[tuple[ModelVersion, ...]], frozen=True, kw_only=
 
 
 class GetModelVersion(Request[ModelVersion], frozen=True, kw_only=True):
-    """One version, by number or by alias."""
+    """One version, by number or by alias; by neither, the newest."""
 
     model: str
     number: int | None = None

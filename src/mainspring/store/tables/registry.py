@@ -21,6 +21,8 @@ registered_models = Table(
     metadata,
     Column("name", String(250), primary_key=True),
     Column("description", Text, nullable=False),
+    # The highest number ever given: a deleted version's number is not given again.
+    Column("last_number", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
 )

@@ -146,6 +146,7 @@ def upgrade() -> None:
     op.create_table('registered_models',
     sa.Column('name', sa.String(length=250), nullable=False),
     sa.Column('description', sa.Text(), nullable=False),
+    sa.Column('last_number', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('updated_at', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_registered_models'))
