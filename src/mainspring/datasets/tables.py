@@ -4,6 +4,8 @@ Files whose names start with `.` or `_` are markers of other tools (`_SUCCESS`, 
 table. What the bytes of a file mean is told by its name alone, so the same tree always reads the same.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -125,8 +127,15 @@ def read_table(blobs: BlobStore, manifest: Digest) -> "pl.DataFrame":
 
 def collected(frame: "pl.LazyFrame") -> "pl.DataFrame":
     """Run a query on a scanned table; raises `Invalid` where its files turn out to be unreadable."""
-    try:
+    with reading_clearly():
         return frame.collect(engine="streaming")
+
+
+@contextmanager
+def reading_clearly() -> Iterator[None]:
+    """Turn what Polars raises while it reads stored files into `Invalid`."""
+    try:
+        yield
     except _polars_errors() as error:
         raise _unreadable(error) from error
 
