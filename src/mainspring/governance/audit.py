@@ -46,8 +46,14 @@ def append(tx: Tx, *, request: str, outcome: str, error: str | None) -> AuditEnt
 
 def list_audit_entries(tx: Tx, request: ListAuditEntries) -> Page[AuditEntry]:
     """Audit entries, newest first."""
-    before = int(str(key_of(request.page_token)[0])) if request.page_token else None
-    entries = queries.newest_audit_entries(tx, before=before, limit=request.limit + 1)
+    entries = queries.newest_audit_entries(
+        tx,
+        before=int(str(key_of(request.page_token)[0])) if request.page_token else None,
+        limit=request.limit + 1,
+        actor=request.actor,
+        operation=request.operation,
+        outcome=request.outcome,
+    )
     page = entries[: request.limit]
     more = len(entries) > request.limit
     return Page(items=page, next_token=token_of([page[-1].seq]) if more else None)

@@ -48,11 +48,26 @@ def audit_entries(tx: Tx, *, after: int, limit: int) -> list[AuditEntry]:
     return [_audit_entry(row) for row in rows]
 
 
-def newest_audit_entries(tx: Tx, *, before: int | None, limit: int) -> list[AuditEntry]:
+def newest_audit_entries(
+    tx: Tx,
+    *,
+    before: int | None,
+    limit: int,
+    actor: str | None = None,
+    operation: str | None = None,
+    outcome: str | None = None,
+) -> list[AuditEntry]:
     """Entries newest first."""
     query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
     if before is not None:
         query = query.where(audit.c.seq < before)
+    for column, value in (
+        (audit.c.actor, actor),
+        (audit.c.operation, operation),
+        (audit.c.outcome, outcome),
+    ):
+        if value is not None:
+            query = query.where(column == value)
     return [_audit_entry(row) for row in tx.execute(query)]
 
 

@@ -27,8 +27,11 @@ class ListEvents(Request[Page[StoredEvent]], frozen=True, kw_only=True):
 
 
 class ListAuditEntries(Request[Page[AuditEntry]], frozen=True, kw_only=True):
-    """Audit entries, newest first."""
+    """Audit entries, newest first; of one actor (`kind:name`), operation or outcome."""
 
+    actor: str | None = None
+    operation: str | None = None
+    outcome: str | None = None
     page_token: str | None = None
     limit: Limit = 100
 
