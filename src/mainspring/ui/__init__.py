@@ -1,4 +1,5 @@
-"""The pages: server-rendered HTML over the same operations as everything else.
+"""The pages: what people see of an installation in a browser, rendered on the server.
 
-A line belongs here if a person sees it in a browser.
+A line belongs here if it turns answers of operations into HTML, or a form into a request. Pages read and
+act only through operations, work without JavaScript, and load nothing from anywhere else.
 """

@@ -1,0 +1,216 @@
+"""One run: its graph, steps, logs, parameters, metrics and what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from markupsafe import Markup
+
+from mainspring.domain.actor import Permission
+from mainspring.domain.model import ModelVersion
+from mainspring.domain.pipeline import Node, PipelineRun, StepAttempt, StepState
+from mainspring.domain.run import Metric, Run
+from mainspring.governance.requests import ListEvents
+from mainspring.kernel.errors import NotFound
+from mainspring.pipelines.requests import (
+    CancelRun,
+    GetPipelineRun,
+    ListSteps,
+    ReadLogs,
+)
+from mainspring.tracking.requests import GetMetricHistory, GetRun, ListArtifacts
+from mainspring.ui import format as fmt
+from mainspring.ui import links
+from mainspring.ui.answering import Asked
+from mainspring.ui.charts.graph import GraphNode, Span, graph_picture, span_bar
+from mainspring.ui.charts.lines import LineChart, Series, line_chart
+from mainspring.ui.pages.runs import run_seconds
+from mainspring.ui.pages.timeline import told
+from mainspring.ui.reader import Reader
+from mainspring.ui.rendering import Page
+
+_LOG_LINES = 500
+_CHARTS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLine:
+    """One attempt at a step, with its bar among the others."""
+
+    attempt: StepAttempt
+    seconds: float | None
+    bar: Markup
+
+
+def run(reader: Reader, asked: Asked) -> Page:
+    """A pipeline run with its tracked side, or a run that only was tracked."""
+    id_ = asked.path["run"]
+    try:
+        found = reader.ask(GetPipelineRun(run=id_))
+    except NotFound:
+        return _tracked_only(reader, id_)
+    steps = reader.ask(ListSteps(run=id_))
+    tracked = reader.ask(GetRun(run=id_))
+    node = asked.get("node")
+    node = node if node in {n.id for n in found.graph.nodes} else None
+    # The newest lines are wanted; the reading begins at the oldest.
+    lines = reader.ask(ReadLogs(run=id_, node=node, limit=100_000))
+    events = reader.ask(ListEvents(subject=id_, limit=50)).items
+    return Page(
+        template="run.html",
+        title=f"Run {fmt.short_id(id_)}",
+        section="runs",
+        refresh_seconds=None if found.state.is_final else 1,
+        context={
+            "run": found,
+            "tracked": tracked,
+            "seconds": run_seconds(found, reader.now),
+            "inputs": [(name, reader.dataset_version(v)) for name, v in found.inputs.items()],
+            "picture": graph_picture(
+                graph_nodes(reader, found, steps), f"Steps of {found.pipeline}"
+            ),
+            "steps": step_lines(steps, found, reader.now),
+            "lines": lines[-_LOG_LINES:],
+            "line_count": len(lines),
+            "node": node,
+            "charts": metric_charts(reader, tracked),
+            "made": _made(reader, found),
+            "told": told(reader, list(events)),
+            "may_cancel": reader.may(Permission.RUN) and not found.state.is_final,
+        },
+    )
+
+
+def cancel(reader: Reader, asked: Asked, fields: dict[str, str]) -> str:
+    """Ask the run to stop."""
+    reader.ask(CancelRun(run=asked.path["run"]))
+    return links.to_run(asked.path["run"])
+
+
+def _tracked_only(reader: Reader, id_: str) -> Page:
+    tracked = reader.ask(GetRun(run=id_))
+    root = f"{tracked.experiment}/{tracked.id}/artifacts"
+    return Page(
+        template="tracked_run.html",
+        title=tracked.name or f"Run {fmt.short_id(id_)}",
+        section="runs",
+        refresh_seconds=2 if tracked.status.value == "RUNNING" else None,
+        context={
+            "tracked": tracked,
+            "charts": metric_charts(reader, tracked),
+            "artifacts": reader.ask(ListArtifacts(root=root)),
+        },
+    )
+
+
+def graph_nodes(
+    reader: Reader, found: PipelineRun, steps: Sequence[StepAttempt]
+) -> list[GraphNode]:
+    """Datasets that go in, then steps with the state of their last attempt."""
+    last = {attempt.node: attempt for attempt in steps}
+    nodes = [_data_node(reader, name, version) for name, version in found.inputs.items()]
+    return nodes + [
+        _step_node(node, last.get(node.id), found, reader.now) for node in found.graph.nodes
+    ]
+
+
+def _data_node(reader: Reader, name: str, version: str) -> GraphNode:
+    dataset = reader.dataset_version(version)
+    return GraphNode(
+        id=f"data:{name}",
+        label=dataset.dataset if dataset else name,
+        detail=f"version {dataset.number}" if dataset else "is gone",
+        state="data",
+        upstream=(),
+        href=links.to_dataset(dataset.dataset, dataset.number) if dataset else None,
+        is_data=True,
+    )
+
+
+def _step_node(
+    node: Node, last: StepAttempt | None, found: PipelineRun, now: datetime
+) -> GraphNode:
+    upstream = [
+        f"data:{d.parameter}" for d in node.datasets.values() if d.parameter in found.inputs
+    ]
+    upstream += [n.id for n in found.graph.nodes if n.id in node.upstream]
+    if last is None:
+        state, detail = "waiting", "waits"
+    elif last.state is StepState.CACHED:
+        state, detail = "cached", "from the cache"
+    else:
+        state = last.state.value
+        took = fmt.duration(fmt.between(last.started_at, last.finished_at or now))
+        detail = took if last.state is StepState.SUCCEEDED else f"{state}, {took}"
+    return GraphNode(
+        id=node.id,
+        label=node.id,
+        detail=detail,
+        state=state,
+        upstream=tuple(dict.fromkeys(upstream)),
+        href=f"?node={node.id}#logs",
+    )
+
+
+def step_lines(steps: Sequence[StepAttempt], found: PipelineRun, now: datetime) -> list[StepLine]:
+    """Every attempt, with a bar from its beginning to its end."""
+    if not steps:
+        return []
+    start = min(attempt.started_at for attempt in steps)
+    end = max(attempt.finished_at or now for attempt in steps)
+    lines = []
+    for attempt in steps:
+        until = attempt.finished_at or (now if not found.state.is_final else attempt.started_at)
+        span = Span(start=attempt.started_at, end=until, state=attempt.state.value)
+        lines.append(
+            StepLine(
+                attempt=attempt,
+                seconds=fmt.between(attempt.started_at, until),
+                bar=span_bar(span, start, end, attempt.node),
+            )
+        )
+    return lines
+
+
+def metric_charts(reader: Reader, tracked: Run) -> list[Markup]:
+    """A chart for each metric that was logged more than once."""
+    charts: list[Markup] = []
+    for metric in tracked.metrics[:200]:
+        history = reader.ask(GetMetricHistory(run=tracked.id, key=metric.key)).items
+        if len(history) > 1:
+            charts.append(_metric_chart(len(charts), metric.key, history))
+        if len(charts) == _CHARTS:
+            break
+    return charts
+
+
+def _metric_chart(index: int, key: str, history: Sequence[Metric]) -> Markup:
+    by_step = len({point.step for point in history}) > 1
+    points: dict[float, float | None] = {}
+    for point in history:
+        x = float(point.step) if by_step else point.timestamp_ms / 1000
+        finite = point.value == point.value and abs(point.value) != float("inf")
+        points[x] = point.value if finite else None
+    return line_chart(
+        LineChart(
+            id=f"metric-{index}",
+            title=key,
+            series=[Series(name=key, points=sorted(points.items()), class_="s1")],
+            is_time=not by_step,
+            x_name="step" if by_step else "time",
+            height=170,
+            from_zero=False,
+            note=f"{len(history):,} points",
+        )
+    )
+
+
+def _made(reader: Reader, found: PipelineRun) -> list[ModelVersion]:
+    """The model versions registered from a run, as the events tell."""
+    page = reader.ask(ListEvents(service=found.service, type="ModelVersionRegistered", limit=500))
+    versions = [
+        reader.version(str(event.payload.get("version")))
+        for event in page.items
+        if event.payload.get("run") == found.id
+    ]
+    return [version for version in versions if version is not None]
