@@ -10,7 +10,6 @@ from pathlib import Path
 from alembic import command
 
 from mainspring.store.databases import open_database
-from mainspring.store.migrate import bring_up_to_date
 from mainspring.store.migrations import REVISIONS
 from mainspring.store.migrations.configure import alembic_config
 
@@ -22,10 +21,10 @@ def write(name: str) -> None:
     number = "0001" if first else f"{int(REVISIONS[-1]) + 1:04d}"
     with tempfile.TemporaryDirectory() as folder:
         database = open_database(f"sqlite:///{folder}/store.sqlite3")
-        if not first:
-            bring_up_to_date(database)
         with database.engine.connect() as connection:
             config = alembic_config(connection)
+            if not first:
+                command.upgrade(config, "head")
             config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
             command.revision(config, message=name, autogenerate=True, rev_id=number)
 
