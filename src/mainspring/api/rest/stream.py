@@ -20,7 +20,7 @@ from mainspring.domain.event import StoredEvent
 from mainspring.governance.requests import ListEvents
 from mainspring.governance.rules import may
 from mainspring.kernel.codec import encode_text
-from mainspring.kernel.errors import Denied, Invalid, Unavailable
+from mainspring.kernel.errors import Denied, Invalid, MainspringError, Unavailable
 
 log = logging.getLogger("mainspring.api")
 
@@ -154,11 +154,15 @@ async def _lines(
     events: AsyncIterator[StoredEvent | None], service: str | None
 ) -> AsyncIterator[str]:
     yield "retry: 2000\n\n"
-    async for event in events:
-        if event is None:
-            yield ": still here\n\n"
-        elif service is None or event.service == service:
-            yield f"id: {event.seq}\ndata: {encode_text(event)}\n\n"
+    try:
+        async for event in events:
+            if event is None:
+                yield ": still here\n\n"
+            elif service is None or event.service == service:
+                yield f"id: {event.seq}\ndata: {encode_text(event)}\n\n"
+    except MainspringError as error:
+        # Too late for an answer that says so; whoever listens comes back by itself.
+        log.warning("events.broken_off %s", error)
 
 
 async def _next(listener: _Listener) -> StoredEvent | None:
