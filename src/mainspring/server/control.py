@@ -48,6 +48,11 @@ from mainspring.domain.actor import Role
 from mainspring.governance.requests import IssueToken, ListEvents, ListTokens
 from mainspring.kernel.errors import Invalid, NotFound, Unavailable
 from mainspring.server.listen import listen, url_of
+from mainspring.ui import routes as ui
+from mainspring.ui.answering import Asked, page_endpoint
+from mainspring.ui.assets import assets
+from mainspring.ui.reader import Reader
+from mainspring.ui.rendering import Page
 
 _HEALTH_SECONDS = 3.0
 _GRACE_SECONDS = 10
@@ -80,7 +85,7 @@ def create_app_on(app: App, *, closes: bool = False) -> Starlette:
             Middleware(Edge, app=app, measures=measures),
             Middleware(Guard, app=app, local=local_secrets(app.settings.home)),
         ],
-        exception_handlers={HTTPException: _http_error},
+        exception_handlers={HTTPException: _http_errors(app)},
         lifespan=lifespan,
     )
     server.state.hub = hub
@@ -165,9 +170,9 @@ def _routes(app: App, hub: EventHub) -> list[BaseRoute]:
     return [
         Route("/health", _health(app)),
         *rest.routes(app, hub),
-        *login.routes(app),
+        *login.routes(app, styles=(assets().url("app.css"),)),
         *_mounted("mainspring.api.mlflow.routes", app),
-        *_mounted("mainspring.ui.routes", app),
+        *ui.routes(app),
     ]
 
 
@@ -194,17 +199,27 @@ def _health(app: App) -> Callable[[Request], Awaitable[Response]]:
     return health
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    if error.status_code == 405:
-        told = Invalid(
-            f"{request.method[:20]} does not fit {request.url.path[:200]}",
-            code="method_not_allowed",
-        )
-        return answer(told, headers=dict(error.headers or {}))
-    if error.status_code == 404:
-        return answer(NotFound(f"nothing answers {request.url.path[:200]}", code="no_such_path"))
-    return answer(Invalid(error.detail, code="bad_request"))
+def _http_errors(app: App) -> Callable[[Request, Exception], Awaitable[Response]]:
+    no_page = page_endpoint(app, _no_such_page)
+
+    async def told(request: Request, error: Exception) -> Response:
+        """What the router itself has to say: as a page to people, as JSON to programs."""
+        assert isinstance(error, HTTPException)
+        path = request.url.path[:200]
+        if error.status_code == 405:
+            wrong = Invalid(f"{request.method[:20]} does not fit {path}", code="method_not_allowed")
+            return answer(wrong, headers=dict(error.headers or {}))
+        if error.status_code != 404:
+            return answer(Invalid(error.detail, code="bad_request"))
+        if "text/html" in request.headers.get("accept", "") and not path.startswith("/api/"):
+            return await no_page(request)
+        return answer(NotFound(f"nothing answers {path}", code="no_such_path"))
+
+    return told
+
+
+def _no_such_page(reader: Reader, asked: Asked) -> Page:
+    raise NotFound("there is no such page", code="no_such_path")
 
 
 def _first_token(app: App) -> None:
