@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from mainspring.api.security import COOKIE, LOGIN
+from mainspring.api.security import COOKIE, LOGIN, STYLE
 from mainspring.app import App
 from mainspring.kernel.errors import Denied, Invalid
 
@@ -24,27 +24,42 @@ _PAGE = """<!doctype html>
 {styles}
 </head>
 <body class="login">
-<main>
-<h1>Log in</h1>
+<main class="card">
+<h1>Log in to Mainspring</h1>
 <p>This server asks for a token. An administrator makes one with <code>mainspring token issue</code>.</p>
 {problem}
 <form method="post" action="{action}">
 <input type="hidden" name="to" value="{to}">
 <p><label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus></p>
-<p><button type="submit">Log in</button></p>
+<p><button type="submit" class="primary">Log in</button></p>
 </form>
 </main>
 </body>
 </html>
 """
 
+# Beside the pages' own sheet, whose colours it uses.
+_STYLE = """body.login { display: grid; grid-template-columns: minmax(0, 1fr); place-items: center; min-height: 100vh; margin: 0; padding: 16px; }
+body.login main { width: 100%; max-width: 420px; padding: 24px 28px; }
+body.login label { display: block; margin-bottom: 4px; font-weight: 600; }
+body.login input { width: 100%; box-sizing: border-box; padding: 7px 10px; border: 1px solid var(--line-strong, #999);
+  border-radius: 7px; background: var(--surface, Field); color: var(--ink, FieldText); font: inherit; }
+body.login p { margin: 12px 0; }
+body.login [role="alert"] { color: var(--bad, #a00); font-weight: 600; }
+"""
+
 
 def routes(app: App, styles: tuple[str, ...] = ()) -> list[BaseRoute]:
     """`/login` and `/logout`; `styles` are the addresses of the pages' style sheets."""
 
+    sheets = (*styles, STYLE)
+
+    async def style(request: Request) -> Response:
+        return Response(_STYLE, media_type="text/css")
+
     async def show(request: Request) -> Response:
-        return _page(styles, to=request.query_params.get("to", "/"))
+        return _page(sheets, to=request.query_params.get("to", "/"))
 
     async def log_in(request: Request) -> Response:
         fields = await _form(request)
@@ -52,7 +67,7 @@ def routes(app: App, styles: tuple[str, ...] = ()) -> list[BaseRoute]:
         try:
             await anyio.to_thread.run_sync(app.authenticate, secret)
         except Denied as error:
-            return _page(styles, to=to, problem=error.message, status=401)
+            return _page(sheets, to=to, problem=error.message, status=401)
         response = RedirectResponse(_own_path(to), status_code=303)
         response.set_cookie(
             COOKIE,
@@ -70,6 +85,7 @@ def routes(app: App, styles: tuple[str, ...] = ()) -> list[BaseRoute]:
         return response
 
     return [
+        Route(STYLE, style),
         Route(LOGIN, show, methods=["GET"]),
         Route(LOGIN, log_in, methods=["POST"]),
         Route("/logout", log_out, methods=["POST"]),

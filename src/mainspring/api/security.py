@@ -30,11 +30,12 @@ from mainspring.kernel.errors import Denied, Invalid, MainspringError
 
 COOKIE = "mainspring_token"
 LOGIN = "/login"
+STYLE = "/login.css"
 MAX_BODY_BYTES = 32 << 20
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_PUBLIC = ("/health", LOGIN)
+_PUBLIC = ("/health", LOGIN, STYLE)
 _PUBLIC_PREFIX = "/assets/"
 # Bodies that are streamed to disk; everything else is read into memory.
 _UPLOADS = ("/api/v1/blobs/", "/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/")
