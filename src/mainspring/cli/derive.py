@@ -113,14 +113,12 @@ def _option(each: msgspec.structs.FieldInfo) -> click.Option | None:
     )
 
 
-class _Pair(click.ParamType):
+class _Pair(click.ParamType[str]):
     """KEY=VALUE, marked so that `_value` knows a mapping from a list."""
 
     name = "pair"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if "=" not in value:
             self.fail(f"{value!r} is not KEY=VALUE", param, ctx)
         return f"\0pair\0{value}"
@@ -138,7 +136,7 @@ def _plain(type_: Any) -> Any:
     return type_
 
 
-def _click_type(type_: Any) -> click.ParamType:
+def _click_type(type_: Any) -> click.ParamType[Any]:
     plain = _plain(type_)
     if plain is int:
         return click.INT

@@ -1,9 +1,10 @@
 """How a command ends: one table from kinds of errors to exit codes, and how an error is said."""
 
-import sys
 import tempfile
 import traceback
 from pathlib import Path
+
+import click
 
 from mainspring.kernel.errors import MainspringError
 
@@ -33,12 +34,12 @@ def say(error: MainspringError, *, as_json: bool) -> None:
 
         fields = ("code", "kind", "message", "hint", "where")
         body = {"error": {name: getattr(error, name) for name in fields}}
-        print(encode_text(body), file=sys.stderr)
+        click.echo(encode_text(body), err=True)
         return
     place = f"{error.where}: " if error.where else ""
-    print(f"error: {place}{error.message}", file=sys.stderr)
+    click.echo(f"error: {place}{error.message}", err=True)
     if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+        click.echo(f"  {error.hint}", err=True)
 
 
 def say_unexpected(error: BaseException, logs: Path | None) -> None:
@@ -48,10 +49,10 @@ def say_unexpected(error: BaseException, logs: Path | None) -> None:
     error_id = secrets.token_hex(4)
     text = "".join(traceback.format_exception(error))
     path = _keep(error_id, text, logs)
-    print(
+    click.echo(
         f"error: this should not have happened: {type(error).__name__}: {error}\n"
         f"  Error {error_id}; its traceback is in {path}. Please report it.",
-        file=sys.stderr,
+        err=True,
     )
 
 

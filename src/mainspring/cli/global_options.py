@@ -1,12 +1,16 @@
 """The options that every command takes, before or after its name."""
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
 from mainspring.cli.session import Session
 
 C = TypeVar("C", bound=click.Command)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 NAMES = ("home", "url", "token", "json")
 
@@ -61,4 +65,11 @@ def session_of(context: click.Context) -> Session:
     return context.ensure_object(Session)
 
 
-pass_session = click.make_pass_decorator(Session, ensure=True)
+def pass_session(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
+    """Give a command's function its session as the first argument."""
+
+    @wraps(function)
+    def with_session(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(session_of(click.get_current_context()), *args, **kwargs)
+
+    return with_session

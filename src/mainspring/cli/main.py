@@ -144,7 +144,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return USAGE
     except click.Abort:
-        print(file=sys.stderr)
+        click.echo(err=True)
         return INTERRUPTED
     except MainspringError as error:
         if wants_tracebacks():

@@ -1,11 +1,12 @@
 """One command's session: its flags, the settings they give, and the installation it talks to."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from mainspring.kernel.errors import Invalid
 
@@ -14,15 +15,7 @@ if TYPE_CHECKING:
 
     from mainspring.app import App
     from mainspring.config import Settings
-    from mainspring.domain.request import Request
-
-T = TypeVar("T")
-
-
-class Client(Protocol):
-    """An installation, in this process or behind a URL."""
-
-    def call(self, request: "Request[T]") -> T: ...
+    from mainspring.sdk.client import Client
 
 
 @dataclass
@@ -50,17 +43,15 @@ class Session:
         except Invalid:
             return None
 
-    @contextmanager
-    def client(self) -> Iterator[Client]:
+    def client(self) -> "Client":
         """The installation: a server if `--url` names one, else the home folder opened here."""
         if self.settings.url:
             from mainspring.sdk.remote import RemoteClient
 
-            with RemoteClient(self.settings.url, self.settings.token) as remote:
-                yield remote
-        else:
-            with self.app() as app:
-                yield app
+            return RemoteClient(self.settings.url, self.settings.token)
+        from mainspring.sdk.embedded import EmbeddedClient
+
+        return EmbeddedClient(self.settings)
 
     @contextmanager
     def app(self) -> Iterator["App"]:
@@ -80,16 +71,16 @@ class Session:
         if self.as_json:
             from mainspring.kernel.codec import encode_text
 
-            print(encode_text(value))
+            click.echo(encode_text(value))
             return
         if lines is None:
             from mainspring.cli.show import lines_of
 
             lines = lines_of(value)
         for line in lines:
-            print(line)
+            click.echo(line)
 
     def note(self, text: str) -> None:
         """Say something beside the result, on stderr, so that pipes get the result alone."""
         if not self.as_json:
-            print(text, file=sys.stderr)
+            click.echo(text, err=True)

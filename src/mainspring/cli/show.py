@@ -14,7 +14,15 @@ _WIDEST = 60
 
 # Columns that tell most, for types whose fields are many. Others show every field that is one value.
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "DatasetVersion": ("dataset", "number", "state", "row_count", "size_bytes", "created_at", "note"),
+    "DatasetVersion": (
+        "dataset",
+        "number",
+        "state",
+        "row_count",
+        "size_bytes",
+        "created_at",
+        "note",
+    ),
     "PipelineRun": ("id", "pipeline", "state", "requested_at", "finished_at", "why", "error"),
     "StepAttempt": ("node", "attempt", "state", "started_at", "finished_at", "error"),
     "ModelVersion": ("model", "number", "aliases", "metrics", "run", "created_at", "created_by"),

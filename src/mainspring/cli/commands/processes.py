@@ -1,15 +1,18 @@
 """The commands that start processes: everything under a supervisor, or one of them in the foreground."""
 
 import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
 
+F = TypeVar("F", bound=Callable[..., Any])
 
-def _listening(*names: str) -> Any:
+
+def _listening(*names: str) -> Callable[[F], F]:
     """The options for where a process listens."""
     known = {
         "host": click.option("--host", help="Address to listen on.  [default: 127.0.0.1]"),
@@ -22,7 +25,7 @@ def _listening(*names: str) -> Any:
         ),
     }
 
-    def decorate(function: Any) -> Any:
+    def decorate(function: F) -> F:
         for name in reversed(names):
             function = known[name](function)
         return function
@@ -33,7 +36,7 @@ def _listening(*names: str) -> Any:
 @click.command()
 @_listening("host", "port", "serving_port", "database")
 @pass_session
-def up(session: Session, **given: Any) -> int:
+def up(session: Session, /, **given: Any) -> int:
     """Run everything under one supervisor: API, pages, loops, pipeline worker and serving.
 
     Whatever dies is started again. Ctrl-C ends all of it, answering first what is being asked. Logs are in
@@ -42,13 +45,13 @@ def up(session: Session, **given: Any) -> int:
     from mainspring.server import supervisor
 
     session.flags.update(given)
-    return supervisor.up(session.settings, say=lambda text: print(text, flush=True))
+    return supervisor.up(session.settings, say=lambda text: click.echo(text))
 
 
 @click.command()
 @_listening("host", "port", "database")
 @pass_session
-def server(session: Session, **given: Any) -> None:
+def server(session: Session, /, **given: Any) -> None:
     """Run the API and the pages only; ready when /health answers."""
     _run(session, "mainspring.server.control", given)
 
@@ -56,7 +59,7 @@ def server(session: Session, **given: Any) -> None:
 @click.command()
 @_listening("database")
 @pass_session
-def controller(session: Session, **given: Any) -> None:
+def controller(session: Session, /, **given: Any) -> None:
     """Run the loops and the pipeline worker only."""
     _run(session, "mainspring.server.controller", given)
 
@@ -64,7 +67,7 @@ def controller(session: Session, **given: Any) -> None:
 @click.command()
 @_listening("host", "serving_port", "database")
 @pass_session
-def serve(session: Session, **given: Any) -> None:
+def serve(session: Session, /, **given: Any) -> None:
     """Answer predictions only, for every service of this home."""
     _run(session, "mainspring.server.predictor", given)
 

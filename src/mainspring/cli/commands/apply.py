@@ -1,0 +1,122 @@
+"""`mainspring apply`: putting a declaration in force."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mainspring.cli.global_options import pass_session
+from mainspring.cli.session import Session
+from mainspring.kernel.errors import Invalid, NotFound
+
+if TYPE_CHECKING:
+    from mainspring.domain.pipeline import Graph
+    from mainspring.domain.service import Service, ServiceSpec
+    from mainspring.kernel.digests import Digest
+    from mainspring.sdk.client import Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What applying does, or would do, to one service: `parts` names what differs from what is in force."""
+
+    service: str
+    state: str
+    parts: tuple[str, ...]
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), default="mainspring.toml")
+@click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
+@pass_session
+def apply(session: Session, /, file: Path, dry_run: bool) -> None:
+    """Declare the services in FILE, with the code beside it; applying the same again changes nothing.
+
+    The pipeline is drawn up first, so that code that can't run is refused here and not by a loop later.
+    """
+    from mainspring.pipelines.environment import store_environment
+    from mainspring.pipelines.graphs import graph_of
+    from mainspring.pipelines.snapshot import take_snapshot
+    from mainspring.services.declaration import read_declaration
+
+    specs = read_declaration(file)
+    folder = (file if file.is_dir() else file.parent).absolute()
+    with session.client() as client:
+        project = take_snapshot(client.blobs, folder)
+        environment = store_environment(client.blobs)
+        for spec in specs:
+            _check_bindings(spec, graph_of(client.blobs, session.settings, project, spec.pipeline))
+        changes = [_change(client, spec, project, environment) for spec in specs]
+        if not dry_run:
+            for spec in specs:
+                _put_in_force(client, spec, project, environment)
+    session.show(changes, list(_lines(changes, dry_run)))
+
+
+def _check_bindings(spec: "ServiceSpec", graph: "Graph") -> None:
+    """Refuse a declaration that no run of its pipeline could satisfy."""
+    datasets = {each.name for each in graph.parameters if each.is_dataset}
+    plain = {each.name for each in graph.parameters if not each.is_dataset}
+    needed = {each.name for each in graph.parameters if not (each.is_dataset or each.has_default)}
+    where = f"service {spec.name}"
+    for name in sorted(datasets ^ set(spec.data)):
+        raise Invalid(
+            f"the pipeline {spec.pipeline} "
+            + (f"needs data for `{name}`" if name in datasets else f"takes no data `{name}`"),
+            code="bad_binding",
+            where=where,
+            hint=f"Its datasets are: {', '.join(sorted(datasets)) or 'none'}.",
+        )
+    for name in sorted((set(spec.params) - plain) | (needed - set(spec.params))):
+        raise Invalid(
+            f"the pipeline {spec.pipeline} "
+            + (f"needs the parameter `{name}`" if name in needed else f"has no parameter `{name}`"),
+            code="bad_binding",
+            where=where,
+            hint=f"Its parameters are: {', '.join(sorted(plain)) or 'none'}.",
+        )
+
+
+def _change(client: "Client", spec: "ServiceSpec", project: "Digest", environment: "Digest") -> Change:
+    from mainspring.services.requests import GetService
+
+    try:
+        before = client.call(GetService(name=spec.name))
+    except NotFound:
+        return Change(service=spec.name, state="new", parts=())
+    parts = [*_differing(before, spec)]
+    if before.project != project:
+        parts.append("code")
+    if before.environment != environment:
+        parts.append("environment")
+    return Change(
+        service=spec.name, state="changed" if parts else "unchanged", parts=tuple(parts)
+    )
+
+
+def _differing(before: "Service", spec: "ServiceSpec") -> Iterator[str]:
+    for name in type(spec).__dataclass_fields__:
+        if getattr(before.spec, name) != getattr(spec, name):
+            yield name
+
+
+def _put_in_force(
+    client: "Client", spec: "ServiceSpec", project: "Digest", environment: "Digest"
+) -> None:
+    from mainspring.quality.requests import AcceptSchema
+    from mainspring.services.requests import ApplyService
+
+    # Schemas first: a service should never run a moment on data that its own schema would refuse.
+    for dataset, text in spec.expect.items():
+        client.call(AcceptSchema(dataset=dataset, toml=text))
+    client.call(ApplyService(spec=spec, project=project, environment=environment))
+
+
+def _lines(changes: list[Change], dry_run: bool) -> Iterator[str]:
+    for change in changes:
+        parts = f": {', '.join(change.parts)}" if change.parts else ""
+        yield f"service {change.service}: {change.state}{parts}"
+    if dry_run:
+        yield "(dry run: nothing was changed)"

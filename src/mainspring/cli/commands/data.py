@@ -1,0 +1,93 @@
+"""`mainspring data`: adding, comparing and checking out versions; listing them is derived."""
+
+from pathlib import Path
+
+import click
+
+from mainspring.cli.global_options import pass_session
+from mainspring.cli.session import Session
+
+
+@click.group()
+def data() -> None:
+    """Add, list, compare and check out dataset versions."""
+
+
+@data.command()
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--note", default="", help="A line about where it comes from.")
+@pass_session
+def add(session: Session, /, name: str, path: Path, note: str) -> None:
+    """Add a file or folder as the next version of dataset NAME.
+
+    Parquet, CSV and JSON lines are read as tables, profiled and checked against the schema in force. Data
+    that fails a blocking check is kept as a refused version, which no run reads; the report says which rows
+    failed, and the exit code is 6.
+    """
+    from mainspring.kernel.errors import Rejected
+    from mainspring.quality.intake import add_data
+    from mainspring.quality.report import report_lines
+
+    with session.client() as client:
+        result = add_data(client.call, client.blobs, name, path, note=note)
+    version = result.version
+    if result.report is not None and (not session.as_json):
+        for line in report_lines(result.report):
+            click.echo(line)
+    if not result.accepted:
+        if session.as_json:
+            session.show(result)
+        raise Rejected(
+            f"{path} became version {version.number} of {name}, refused: it failed its checks",
+            code="data_refused",
+            hint="Have the source corrected, or edit the schema if the world has changed; then add again.",
+        )
+    rows = "" if version.row_count is None else f", {version.row_count:,} rows"
+    session.show(result, [f"{name} version {version.number}: accepted{rows} ({version.id})"])
+
+
+@data.command()
+@click.argument("dataset")
+@click.argument("before", type=int)
+@click.argument("after", type=int, required=False)
+@pass_session
+def diff(session: Session, /, dataset: str, before: int, after: int | None) -> None:
+    """Say what changed between two versions; AFTER is the newest accepted one unless given."""
+    from mainspring.datasets.diff import diff as compare
+    from mainspring.datasets.requests import GetDatasetVersion
+
+    with session.client() as client:
+        old = client.call(GetDatasetVersion(dataset=dataset, number=before))
+        new = client.call(GetDatasetVersion(dataset=dataset, number=after))
+        found = compare(client.blobs, old, new)
+    lines = [f"{dataset} {old.number} -> {new.number}"]
+    for change in found.files:
+        sign = "+" if change.before is None else "-" if change.after is None else "~"
+        lines.append(f"  {sign} {change.path}")
+    if found.row_count_change:
+        lines.append(f"  rows: {found.row_count_change:+,}")
+    for word in ("added", "removed", "retyped"):
+        if names := getattr(found, f"columns_{word}"):
+            lines.append(f"  columns {word}: {', '.join(names)}")
+    session.show(found, lines if len(lines) > 1 else [*lines, "  nothing changed"])
+
+
+@data.command()
+@click.argument("dataset")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--number", type=int, help="Which version.  [default: the newest accepted]")
+@pass_session
+def checkout(session: Session, /, dataset: str, target: Path, number: int | None) -> None:
+    """Write a version's files to the new folder TARGET, every byte verified."""
+    from mainspring.datasets.checkout import checkout as lay_out
+    from mainspring.datasets.requests import GetDatasetVersion
+
+    with session.client() as client:
+        version = client.call(GetDatasetVersion(dataset=dataset, number=number))
+        written = lay_out(client.blobs, version, target)
+    what = f"{dataset} version {version.number}"
+    session.show(
+        version,
+        [f"{what} is in {target}" if written else f"{what} was in {target} already"],
+    )

@@ -1,0 +1,95 @@
+"""`mainspring run`: a pipeline here and now; reading and cancelling runs is derived."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mainspring.cli.global_options import pass_session
+from mainspring.cli.session import Session
+
+
+class RunGroup(click.Group):
+    """A group whose unknown first word is the pipeline to run: `mainspring run flow:demand`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and ":" in args[0]:
+            args = ["start", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=RunGroup)
+def run() -> None:
+    """Run a pipeline here and now; read and cancel runs.
+
+    mainspring run flow:demand --data rides=rides --param half_life_days=30
+    """
+
+
+@run.command(short_help="Run PIPELINE now; `start` may be left out.")
+@click.argument("pipeline")
+@click.option("--data", "data", multiple=True, metavar="PARAMETER=DATASET[@NUMBER]")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE")
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="Folder with the code.  [default: here]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
+@pass_session
+def start(
+    session: Session,
+    /,
+    pipeline: str,
+    data: tuple[str, ...],
+    params: tuple[str, ...],
+    project: Path,
+    quiet: bool,
+) -> None:
+    """Run PIPELINE (module:function) on dataset versions, each step in a process of its own.
+
+    Without --data, a dataset parameter reads the dataset of its own name. Values of --param are JSON, or
+    text if they aren't. Exit code 1 if the run fails.
+    """
+    from mainspring.cli.progress import follow_run
+
+    with session.app() as app:
+        finished = follow_run(
+            app,
+            pipeline,
+            project.absolute(),
+            inputs=dict(_pairs("--data", data)),
+            params={name: _value(text) for name, text in _pairs("--param", params)},
+            say=(lambda _: None) if quiet else session.note,
+        )
+    lines = [f"{finished.id} {finished.state.value}"]
+    lines += [f"  {output.kind.value}: {output.summary}" for output in finished.outputs]
+    if finished.error:
+        lines.append(f"  {finished.error}")
+    session.show(finished, lines)
+    if finished.state.value != "succeeded":
+        raise click.exceptions.Exit(1)
+
+
+def _pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
+    from mainspring.kernel.errors import Invalid
+
+    found = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise Invalid(f"{option} {text!r} is not NAME=VALUE")
+        found.append((name, value))
+    return found
+
+
+def _value(text: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
