@@ -1,0 +1,86 @@
+"""All routes of MLflow's protocol, at the places where its clients and pages look for them."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from mainspring.api.mlflow import (
+    artifacts,
+    experiments,
+    logged_models,
+    logging,
+    models,
+    runs,
+    versions,
+)
+from mainspring.api.mlflow.errors import answer
+from mainspring.api.mlflow.handle import Endpoint, endpoint
+from mainspring.app import App
+from mainspring.kernel.errors import NotFound
+
+# The version whose protocol we speak; clients decide by it what they may send.
+PROTOCOL_VERSION = "3.17.2"
+
+_CALLS = (
+    *experiments.CALLS,
+    *runs.CALLS,
+    *logging.CALLS,
+    *logged_models.CALLS,
+    *artifacts.CALLS,
+    *models.CALLS,
+    *versions.CALLS,
+)
+_PREFIXES = ("/api", "/ajax-api")
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def routes(app: App) -> list[BaseRoute]:
+    """What a server mounts at its root; see `handle.py` for who the calls act as."""
+    found: list[BaseRoute] = [Route("/version", _version, methods=["GET"])]
+    for prefix in _PREFIXES:
+        found += artifacts.file_routes(app, prefix)
+        found += [
+            Route(
+                f"{prefix}/2.0/mlflow{call.path}",
+                endpoint(app, call.handler),
+                methods=[call.method],
+            )
+            for call in _CALLS
+        ]
+        found.append(Route(f"{prefix}/3.0/mlflow/server-info", _server_info, methods=["GET"]))
+        found += [
+            Route(f"{prefix}/{version}/{part}/{{rest:path}}", _unknown(app), methods=_METHODS)
+            for version in ("2.0", "3.0")
+            for part in ("mlflow", "mlflow-artifacts")
+        ]
+    return [*found, *artifacts.plain_routes(app)]
+
+
+async def _version(request: Request) -> Response:
+    return PlainTextResponse(PROTOCOL_VERSION)
+
+
+async def _server_info(request: Request) -> Response:
+    """What clients ask before they move files or use newer parts of the protocol."""
+    return JSONResponse(
+        {
+            "store_type": "SqlStore",
+            "workspaces_enabled": False,
+            "trace_archival_enabled": False,
+            "multipart_uploads_enabled": False,
+            "multipart_downloads_enabled": False,
+            "artifacts_presigned_only": False,
+            "artifact_serving_enabled": True,
+        }
+    )
+
+
+def _unknown(app: App) -> Endpoint:
+    async def unknown(request: Request) -> Response:
+        error = NotFound(
+            f"{request.method} {request.url.path[:200]} is not part of the protocol that is spoken here",
+            code="no_such_endpoint",
+        )
+        return answer(error, app.settings.home)
+
+    return unknown
