@@ -148,6 +148,11 @@ class StepAttempt:
     cached_from: RunId | None = None
     warning: str | None = None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether its outputs can be used."""
+        return self.state in (StepState.SUCCEEDED, StepState.CACHED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineRun:
@@ -178,7 +183,11 @@ class PipelineRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """A line that a step printed. `stream` is `out` or `err`; `seq` orders lines within an attempt."""
+    """A line that a step printed.
+
+    `stream` is `out` or `err`; `seq` orders lines within an attempt. `id` is given by the store and grows
+    with every line of a run: a reader goes on after the last one it saw.
+    """
 
     node: str
     attempt: int
@@ -186,3 +195,16 @@ class LogLine:
     at: datetime
     stream: str
     text: str
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheEntry:
+    """Results that a step had for one cache key. `components` are what the key was made of."""
+
+    key: Digest
+    step: str
+    run: RunId
+    outputs: tuple[StoredValue, ...]
+    components: dict[str, str]
+    created_at: datetime

@@ -58,6 +58,14 @@ OPERATIONS = (
         command="run cancel run",
     ),
     Operation(
+        name="run.find_work",
+        request=requests.FindWork,
+        run="mainspring.pipelines.lease:find_work",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /work",
+    ),
+    Operation(
         name="run.take",
         request=requests.TakeRun,
         run="mainspring.pipelines.lease:take_run",
@@ -73,6 +81,14 @@ OPERATIONS = (
         permission=Permission.RUN,
         kind=Kind.REPORT,
         route="POST /runs/renew",
+    ),
+    Operation(
+        name="run.release",
+        request=requests.ReleaseRun,
+        run="mainspring.pipelines.lease:release_run",
+        permission=Permission.RUN,
+        kind=Kind.REPORT,
+        route="POST /runs/release",
     ),
     Operation(
         name="step.start",

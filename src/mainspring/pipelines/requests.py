@@ -6,9 +6,11 @@ import msgspec
 from msgspec import Meta
 
 from mainspring.domain.pipeline import (
+    CacheEntry,
     Graph,
     LogLine,
     PipelineRun,
+    PipelineRunState,
     StepAttempt,
     StepState,
     StoredValue,
@@ -22,7 +24,8 @@ class RequestRun(Request[PipelineRun], frozen=True, kw_only=True):
 
     `inputs` binds each dataset parameter to the id of an accepted version. `project` (a manifest) and
     `environment` (a blob) must have been stored before. It also makes the tracked run of the same id, in
-    the experiment named after the service or pipeline.
+    the experiment named after the service or pipeline. With `only_if_idle`, raises `Conflict` (code
+    `run_under_way`) while another run of the service is under way.
     """
 
     pipeline: str
@@ -33,6 +36,7 @@ class RequestRun(Request[PipelineRun], frozen=True, kw_only=True):
     params: dict[str, object] = {}
     service: str | None = None
     why: str = ""
+    only_if_idle: bool = False
 
 
 class GetPipelineRun(Request[PipelineRun], frozen=True, kw_only=True):
@@ -45,7 +49,7 @@ class ListPipelineRuns(Request[tuple[PipelineRun, ...]], frozen=True, kw_only=Tr
     """Runs, newest first; of one service, or in one state."""
 
     service: str | None = None
-    state: str | None = None
+    state: PipelineRunState | None = None
     limit: Annotated[int, Meta(ge=1, le=1000)] = 50
 
 
@@ -56,11 +60,12 @@ class ListSteps(Request[tuple[StepAttempt, ...]], frozen=True, kw_only=True):
 
 
 class ReadLogs(Request[tuple[LogLine, ...]], frozen=True, kw_only=True):
-    """Lines that a run's steps printed, in order; from after line number `after` of a node's attempt on."""
+    """Lines that a run's steps printed, in order; those after the line with the id `after`."""
 
     run: str
     node: str | None = None
-    after: int = -1
+    attempt: int | None = None
+    after: int = 0
     limit: Annotated[int, Meta(ge=1, le=100_000)] = 1000
 
 
@@ -78,6 +83,12 @@ class RunLease(msgspec.Struct, frozen=True, kw_only=True):
     fence: int
 
 
+class FindWork(Request[tuple[str, ...]], frozen=True, kw_only=True):
+    """Ids of runs that a worker may take now, the longest waiting first."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 10
+
+
 class TakeRun(Request[RunLease | None], frozen=True, kw_only=True):
     """Take a run that waits, or whose worker's lease ran out; None if there is none."""
 
@@ -93,6 +104,12 @@ class RenewRunLease(Request[PipelineRun], frozen=True, kw_only=True):
     lease_seconds: float = 30.0
 
 
+class ReleaseRun(Request[None], frozen=True, kw_only=True):
+    """Give a lease up without ending the run, so that another worker can go on with it at once."""
+
+    lease: RunLease
+
+
 class StartStep(Request[StepAttempt], frozen=True, kw_only=True):
     """Record that an attempt at a step begins; its number is one more than the last."""
 
@@ -105,7 +122,8 @@ class StartStep(Request[StepAttempt], frozen=True, kw_only=True):
 class FinishStep(Request[StepAttempt], frozen=True, kw_only=True):
     """Record how an attempt ended; with outputs (whose bytes are stored) if it succeeded.
 
-    `cache_components` are the parts of its cache key; given, the outputs are kept in the cache too.
+    `cache_components` are the parts of its cache key; given, the outputs are kept in the cache too. A step
+    that was found in the cache has no start: it is recorded whole, as cached, under the next number.
     """
 
     lease: RunLease
@@ -115,11 +133,12 @@ class FinishStep(Request[StepAttempt], frozen=True, kw_only=True):
     outputs: tuple[StoredValue, ...] = ()
     error: str | None = None
     cache_components: dict[str, str] | None = None
+    cache_key: Digest | None = None
     cached_from: str | None = None
 
 
-class FindCached(Request[tuple[StoredValue, ...] | None], frozen=True, kw_only=True):
-    """Outputs kept under a cache key, or None."""
+class FindCached(Request[CacheEntry | None], frozen=True, kw_only=True):
+    """What is kept under a cache key; None if nothing is, or its bytes are gone."""
 
     key: Digest
 
@@ -128,7 +147,7 @@ class FinishRun(Request[PipelineRun], frozen=True, kw_only=True):
     """Record how a run ended, and give its lease up."""
 
     lease: RunLease
-    state: str
+    state: PipelineRunState
     outputs: tuple[StoredValue, ...] = ()
     metrics: dict[str, float] = {}
     error: str | None = None

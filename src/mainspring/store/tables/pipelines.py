@@ -10,9 +10,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 from mainspring.domain.pipeline import Graph, StoredValue
+from mainspring.store.tables.ledger import SEQUENCE
 from mainspring.store.tables.metadata import metadata
 from mainspring.store.types import Instant, Json
 
@@ -71,6 +73,7 @@ cache_entries = Table(
 step_logs = Table(
     "step_logs",
     metadata,
+    Column("id", SEQUENCE, primary_key=True, autoincrement=True),
     Column("run", String(64), ForeignKey("pipeline_runs.id"), nullable=False),
     Column("node", String(200), nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -78,5 +81,6 @@ step_logs = Table(
     Column("at", Instant, nullable=False),
     Column("stream", String(8), nullable=False),
     Column("text", Text, nullable=False),
-    PrimaryKeyConstraint("run", "node", "attempt", "seq"),
+    UniqueConstraint("run", "node", "attempt", "seq"),
+    Index("ix_step_logs_run_id", "run", "id"),
 )

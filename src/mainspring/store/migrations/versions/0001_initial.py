@@ -517,6 +517,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_run_tags_key', ['key'], unique=False)
 
     op.create_table('step_logs',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('run', sa.String(length=64), nullable=False),
     sa.Column('node', sa.String(length=200), nullable=False),
     sa.Column('attempt', sa.Integer(), nullable=False),
@@ -525,8 +526,12 @@ def upgrade() -> None:
     sa.Column('stream', sa.String(length=8), nullable=False),
     sa.Column('text', sa.Text(), nullable=False),
     sa.ForeignKeyConstraint(['run'], ['pipeline_runs.id'], name=op.f('fk_step_logs_run')),
-    sa.PrimaryKeyConstraint('run', 'node', 'attempt', 'seq', name=op.f('pk_step_logs'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_step_logs')),
+    sa.UniqueConstraint('run', 'node', 'attempt', 'seq', name=op.f('uq_step_logs_run_node_attempt_seq'))
     )
+    with op.batch_alter_table('step_logs', schema=None) as batch_op:
+        batch_op.create_index('ix_step_logs_run_id', ['run', 'id'], unique=False)
+
     op.create_table('steps',
     sa.Column('run', sa.String(length=64), nullable=False),
     sa.Column('node', sa.String(length=200), nullable=False),

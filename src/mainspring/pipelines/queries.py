@@ -1,0 +1,268 @@
+"""The pipelines room's SQL."""
+
+from typing import Any
+
+from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mainspring.domain.dataset import DatasetVersionId
+from mainspring.domain.pipeline import (
+    CacheEntry,
+    LogLine,
+    PipelineRun,
+    PipelineRunState,
+    StepAttempt,
+    StepState,
+)
+from mainspring.domain.run import RunId
+from mainspring.kernel.digests import Digest
+from mainspring.store.tables.ledger import leases
+from mainspring.store.tables.pipelines import cache_entries, pipeline_runs, step_logs, steps
+from mainspring.store.tx import Tx
+
+
+def add_run(tx: Tx, run: PipelineRun) -> None:
+    tx.execute(
+        insert(pipeline_runs).values(
+            id=run.id,
+            service=run.service,
+            pipeline=run.pipeline,
+            graph=run.graph,
+            params=run.params,
+            inputs=run.inputs,
+            project=run.project,
+            environment=run.environment,
+            state=run.state.value,
+            why=run.why,
+            requested_at=run.requested_at,
+            requested_by=run.requested_by,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+            error=run.error,
+            cancel_requested=run.cancel_requested,
+            outputs=run.outputs,
+        )
+    )
+
+
+def run(tx: Tx, id_: str, *, locked: bool = False) -> PipelineRun | None:
+    """A run; `locked` keeps other transactions from changing it until this one ends."""
+    query = select(pipeline_runs).where(pipeline_runs.c.id == id_)
+    row = tx.execute(query.with_for_update() if locked else query).one_or_none()
+    return _run(row) if row else None
+
+
+def runs(
+    tx: Tx, *, service: str | None, state: PipelineRunState | None, limit: int
+) -> list[PipelineRun]:
+    """Runs, newest first."""
+    query = select(pipeline_runs).order_by(
+        pipeline_runs.c.requested_at.desc(), pipeline_runs.c.id.desc()
+    )
+    if service is not None:
+        query = query.where(pipeline_runs.c.service == service)
+    if state is not None:
+        query = query.where(pipeline_runs.c.state == state.value)
+    return [_run(row) for row in tx.execute(query.limit(limit))]
+
+
+def takeable(tx: Tx, *, limit: int) -> list[str]:
+    """Ids of runs that wait or whose lease ran out, the longest waiting first."""
+    lease = "run:" + pipeline_runs.c.id
+    query = (
+        select(pipeline_runs.c.id)
+        .outerjoin(leases, leases.c.name == lease)
+        .where(
+            pipeline_runs.c.state.in_(
+                [PipelineRunState.REQUESTED.value, PipelineRunState.RUNNING.value]
+            ),
+            or_(leases.c.name.is_(None), leases.c.expires_at <= tx.now),
+        )
+        .order_by(pipeline_runs.c.requested_at, pipeline_runs.c.id)
+        .limit(limit)
+    )
+    return list(tx.execute(query).scalars())
+
+
+def change_run(tx: Tx, id_: str, **values: Any) -> None:
+    tx.execute(update(pipeline_runs).where(pipeline_runs.c.id == id_).values(**values))
+
+
+def steps_of(tx: Tx, run_id: str) -> list[StepAttempt]:
+    """Every attempt of a run, in the order they began."""
+    query = (
+        select(steps)
+        .where(steps.c.run == run_id)
+        .order_by(steps.c.started_at, steps.c.node, steps.c.attempt)
+    )
+    return [_step(row) for row in tx.execute(query)]
+
+
+def step(tx: Tx, run_id: str, node: str, attempt: int) -> StepAttempt | None:
+    row = tx.execute(
+        select(steps).where(steps.c.run == run_id, steps.c.node == node, steps.c.attempt == attempt)
+    ).one_or_none()
+    return _step(row) if row else None
+
+
+def last_attempt(tx: Tx, run_id: str, node: str) -> int:
+    """The number of a node's newest attempt; 0 before the first."""
+    newest: int = tx.execute(
+        select(func.coalesce(func.max(steps.c.attempt), 0)).where(
+            steps.c.run == run_id, steps.c.node == node
+        )
+    ).scalar_one()
+    return newest
+
+
+def add_step(tx: Tx, attempt: StepAttempt) -> None:
+    tx.execute(
+        insert(steps).values(
+            run=attempt.run,
+            node=attempt.node,
+            attempt=attempt.attempt,
+            state=attempt.state.value,
+            started_at=attempt.started_at,
+            finished_at=attempt.finished_at,
+            cache_key=attempt.cache_key,
+            outputs=attempt.outputs,
+            error=attempt.error,
+            cached_from=attempt.cached_from,
+            warning=attempt.warning,
+        )
+    )
+
+
+def end_step(tx: Tx, attempt: StepAttempt) -> None:
+    tx.execute(
+        update(steps)
+        .where(
+            steps.c.run == attempt.run,
+            steps.c.node == attempt.node,
+            steps.c.attempt == attempt.attempt,
+        )
+        .values(
+            state=attempt.state.value,
+            finished_at=attempt.finished_at,
+            outputs=attempt.outputs,
+            error=attempt.error,
+        )
+    )
+
+
+def end_running_steps(tx: Tx, run_id: str, state: StepState) -> None:
+    """End every attempt that nobody works on any more."""
+    tx.execute(
+        update(steps)
+        .where(steps.c.run == run_id, steps.c.state == StepState.RUNNING.value)
+        .values(state=state.value, finished_at=tx.now)
+    )
+
+
+def cache_entry(tx: Tx, key: Digest) -> CacheEntry | None:
+    row = tx.execute(select(cache_entries).where(cache_entries.c.key == key)).one_or_none()
+    if row is None:
+        return None
+    return CacheEntry(
+        key=Digest(row.key),
+        step=row.step,
+        run=RunId(row.run),
+        outputs=row.outputs,
+        components=row.components,
+        created_at=row.created_at,
+    )
+
+
+def keep_cache_entry(tx: Tx, entry: CacheEntry) -> None:
+    """Keep an entry; one that is there already is replaced, for its bytes may be gone."""
+    values = {
+        "step": entry.step,
+        "run": entry.run,
+        "outputs": entry.outputs,
+        "components": entry.components,
+        "created_at": entry.created_at,
+    }
+    statement = _insert(tx, cache_entries).values(key=entry.key, **values)
+    tx.execute(statement.on_conflict_do_update(index_elements=["key"], set_=values))
+
+
+def add_log_lines(tx: Tx, run_id: str, lines: tuple[LogLine, ...]) -> None:
+    rows = [
+        {
+            "run": run_id,
+            "node": line.node,
+            "attempt": line.attempt,
+            "seq": line.seq,
+            "at": line.at,
+            "stream": line.stream,
+            "text": line.text,
+        }
+        for line in lines
+    ]
+    tx.execute(_insert(tx, step_logs).on_conflict_do_nothing(), rows)
+
+
+def log_lines(
+    tx: Tx, run_id: str, *, node: str | None, attempt: int | None, after: int, limit: int
+) -> list[LogLine]:
+    """Lines in the order they were kept."""
+    query = select(step_logs).where(step_logs.c.run == run_id, step_logs.c.id > after)
+    if node is not None:
+        query = query.where(step_logs.c.node == node)
+    if attempt is not None:
+        query = query.where(step_logs.c.attempt == attempt)
+    return [_line(row) for row in tx.execute(query.order_by(step_logs.c.id).limit(limit))]
+
+
+def _line(row: Row[Any]) -> LogLine:
+    return LogLine(
+        node=row.node,
+        attempt=row.attempt,
+        seq=row.seq,
+        at=row.at,
+        stream=row.stream,
+        text=row.text,
+        id=row.id,
+    )
+
+
+def _run(row: Row[Any]) -> PipelineRun:
+    return PipelineRun(
+        id=RunId(row.id),
+        service=row.service,
+        pipeline=row.pipeline,
+        graph=row.graph,
+        params=row.params,
+        inputs={name: DatasetVersionId(version) for name, version in row.inputs.items()},
+        project=Digest(row.project),
+        environment=Digest(row.environment),
+        state=PipelineRunState(row.state),
+        why=row.why,
+        requested_at=row.requested_at,
+        requested_by=row.requested_by,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        error=row.error,
+        cancel_requested=row.cancel_requested,
+        outputs=row.outputs,
+    )
+
+
+def _step(row: Row[Any]) -> StepAttempt:
+    return StepAttempt(
+        run=RunId(row.run),
+        node=row.node,
+        attempt=row.attempt,
+        state=StepState(row.state),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        cache_key=Digest(row.cache_key) if row.cache_key else None,
+        outputs=row.outputs,
+        error=row.error,
+        cached_from=RunId(row.cached_from) if row.cached_from else None,
+        warning=row.warning,
+    )
+
+
+def _insert(tx: Tx, table: Any) -> Any:
+    return sqlite.insert(table) if tx.is_sqlite else postgresql.insert(table)

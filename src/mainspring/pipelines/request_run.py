@@ -1,0 +1,131 @@
+"""Asking for a run of a pipeline."""
+
+from typing import Any
+
+from mainspring.datasets.read import get_dataset_version_by_id
+from mainspring.datasets.requests import GetDatasetVersionById
+from mainspring.domain.dataset import DatasetVersion, DatasetVersionId, DatasetVersionState
+from mainspring.domain.event import RunRequested
+from mainspring.domain.pipeline import Graph, PipelineRun, PipelineRunState
+from mainspring.domain.run import DatasetInput, RunId, RunStatus
+from mainspring.kernel.codec import encode_text
+from mainspring.kernel.errors import Invalid, NotFound, Rejected
+from mainspring.pipelines import queries
+from mainspring.pipelines.requests import RequestRun
+from mainspring.store.tx import Tx
+from mainspring.tracking.experiments import ensure_experiment
+from mainspring.tracking.log import log_batch, log_inputs
+from mainspring.tracking.requests import CreateRun, LogBatch, LogInputs
+from mainspring.tracking.runs import create_run
+
+
+def request_run(tx: Tx, request: RequestRun) -> PipelineRun:
+    """Record a run that a worker will take, and the tracked run of the same id.
+
+    Raises `Invalid` unless every parameter has a value, `Rejected` for a dataset version that failed its
+    checks.
+    """
+    for digest in (request.project, request.environment):
+        if not tx.blobs.exists(digest):
+            raise NotFound(
+                f"there are no bytes {digest}", code="blob_missing", hint="Store them, then ask."
+            )
+    params = _bound_params(request.graph, request.params)
+    versions = _bound_datasets(tx, request.graph, request.inputs)
+    run = PipelineRun(
+        id=RunId(tx.new_id("run")),
+        service=request.service,
+        pipeline=request.pipeline,
+        graph=request.graph,
+        params=params,
+        inputs={name: DatasetVersionId(version.id) for name, version in versions.items()},
+        project=request.project,
+        environment=request.environment,
+        state=PipelineRunState.REQUESTED,
+        why=request.why,
+        requested_at=tx.now,
+        requested_by=str(tx.actor),
+    )
+    _track(tx, run, versions)
+    queries.add_run(tx, run)
+    tx.emit(
+        RunRequested(
+            service=run.service,
+            run=run.id,
+            pipeline=run.pipeline,
+            inputs=dict(run.inputs),
+            why=request.why,
+        )
+    )
+    return run
+
+
+def _bound_params(graph: Graph, given: dict[str, Any]) -> dict[str, object]:
+    known = {p.name: p for p in graph.parameters if not p.is_dataset}
+    if unknown := sorted(set(given) - set(known)):
+        raise Invalid(
+            f"the pipeline {graph.pipeline} has no parameter {unknown[0]!r}",
+            code="unknown_parameter",
+            hint=f"Its parameters: {', '.join(known) or 'none'}.",
+        )
+    if missing := [name for name, p in known.items() if not p.has_default and name not in given]:
+        raise Invalid(
+            f"the parameter {missing[0]!r} of {graph.pipeline} has no value",
+            code="missing_parameter",
+            hint="Give it, or give it a default in the pipeline's code.",
+        )
+    return {name: given.get(name, p.default) for name, p in known.items()}
+
+
+def _bound_datasets(tx: Tx, graph: Graph, given: dict[str, str]) -> dict[str, DatasetVersion]:
+    wanted = [parameter.name for parameter in graph.parameters if parameter.is_dataset]
+    if set(wanted) != set(given):
+        raise Invalid(
+            f"the pipeline {graph.pipeline} takes the datasets {', '.join(wanted) or '(none)'}; "
+            f"it was given {', '.join(sorted(given)) or 'none'}",
+            code="wrong_datasets",
+            hint="Bind every dataset parameter to a version, and nothing else.",
+        )
+    versions = {}
+    for name, id_ in given.items():
+        version = get_dataset_version_by_id(tx, GetDatasetVersionById(id=id_))
+        if version.state is not DatasetVersionState.ACCEPTED:
+            raise Rejected(
+                f"version {version.number} of {version.dataset} failed its checks; no run may read it",
+                code="refused_data",
+                hint=f"`mainspring data log {version.dataset}` shows the versions that were accepted.",
+            )
+        versions[name] = version
+    return versions
+
+
+def _track(tx: Tx, run: PipelineRun, versions: dict[str, DatasetVersion]) -> None:
+    experiment = ensure_experiment(tx, run.service or run.pipeline)
+    tags = {"mainspring.pipeline": run.pipeline, "mainspring.project": run.project}
+    if run.service:
+        tags["mainspring.service"] = run.service
+    create_run(
+        tx,
+        CreateRun(
+            experiment=experiment.id,
+            id=run.id,
+            name=f"{run.pipeline.rpartition(':')[2]}-{run.id[-6:]}",
+            status=RunStatus.SCHEDULED,
+            tags=tags,
+        ),
+    )
+    params = {
+        name: value if isinstance(value, str) else encode_text(value)
+        for name, value in run.params.items()
+    }
+    log_batch(tx, LogBatch(run=run.id, params=params))
+    datasets = tuple(
+        DatasetInput(
+            name=version.dataset,
+            digest=version.manifest,
+            source_type="mainspring",
+            source=encode_text({"dataset": version.dataset, "number": version.number}),
+        )
+        for version in versions.values()
+    )
+    log_inputs(tx, LogInputs(run=run.id, datasets=datasets))

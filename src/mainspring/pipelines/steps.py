@@ -1,0 +1,135 @@
+"""Recording attempts at steps, and finding results that are known already."""
+
+from dataclasses import replace
+
+from mainspring.domain.event import StepFinished
+from mainspring.domain.pipeline import CacheEntry, PipelineRun, StepAttempt, StepState
+from mainspring.domain.run import RunId
+from mainspring.kernel.errors import Conflict, Invalid, NotFound
+from mainspring.pipelines import queries
+from mainspring.pipelines.lease import held_run
+from mainspring.pipelines.requests import FindCached, FinishStep, StartStep
+from mainspring.store.tx import Tx
+
+
+def start_step(tx: Tx, request: StartStep) -> StepAttempt:
+    """Record that an attempt begins."""
+    run = held_run(tx, request.lease)
+    _check_node(run, request.node)
+    attempt = StepAttempt(
+        run=run.id,
+        node=request.node,
+        attempt=queries.last_attempt(tx, run.id, request.node) + 1,
+        state=StepState.RUNNING,
+        started_at=tx.now,
+        cache_key=request.cache_key,
+        warning=request.warning,
+    )
+    queries.add_step(tx, attempt)
+    return attempt
+
+
+def finish_step(tx: Tx, request: FinishStep) -> StepAttempt:
+    """Record how an attempt ended, once; recording the same again changes nothing.
+
+    Raises `NotFound` unless the bytes of every output are stored, `Conflict` for an attempt that ended
+    differently.
+    """
+    run = held_run(tx, request.lease)
+    for output in request.outputs:
+        if not tx.blobs.exists(output.digest):
+            raise NotFound(
+                f"the bytes of an output of {request.node} are not stored ({output.digest})",
+                code="blob_missing",
+            )
+    before = queries.step(tx, run.id, request.node, request.attempt)
+    if before is None:
+        ended = _add_cached(tx, run, request)
+    elif before.state is StepState.RUNNING:
+        ended = replace(
+            before,
+            state=request.state,
+            finished_at=tx.now,
+            outputs=request.outputs,
+            error=request.error,
+        )
+        queries.end_step(tx, ended)
+    elif (before.state, before.outputs) == (request.state, request.outputs):
+        return before
+    else:
+        raise Conflict(
+            f"attempt {request.attempt} at {request.node} has ended already ({before.state.value})",
+            code="step_over",
+        )
+    _remember(tx, run, ended, request)
+    _tell(tx, run, ended)
+    return ended
+
+
+def find_cached(tx: Tx, request: FindCached) -> CacheEntry | None:
+    """What is kept under a key, if its bytes are still there."""
+    entry = queries.cache_entry(tx, request.key)
+    if entry is None or not all(tx.blobs.exists(output.digest) for output in entry.outputs):
+        return None
+    return entry
+
+
+def _add_cached(tx: Tx, run: PipelineRun, request: FinishStep) -> StepAttempt:
+    _check_node(run, request.node)
+    next_attempt = queries.last_attempt(tx, run.id, request.node) + 1
+    if request.state is not StepState.CACHED or request.attempt != next_attempt:
+        raise NotFound(f"there is no attempt {request.attempt} at {request.node} in {run.id}")
+    attempt = StepAttempt(
+        run=run.id,
+        node=request.node,
+        attempt=request.attempt,
+        state=StepState.CACHED,
+        started_at=tx.now,
+        finished_at=tx.now,
+        cache_key=request.cache_key,
+        outputs=request.outputs,
+        cached_from=RunId(request.cached_from) if request.cached_from else None,
+    )
+    queries.add_step(tx, attempt)
+    return attempt
+
+
+def _remember(tx: Tx, run: PipelineRun, ended: StepAttempt, request: FinishStep) -> None:
+    if ended.state is not StepState.SUCCEEDED or request.cache_components is None:
+        return
+    if ended.cache_key is None:
+        raise Invalid(f"{request.node} has parts of a cache key but no key")
+    step = next(node.step for node in run.graph.nodes if node.id == request.node)
+    queries.keep_cache_entry(
+        tx,
+        CacheEntry(
+            key=ended.cache_key,
+            step=step,
+            run=run.id,
+            outputs=ended.outputs,
+            components=request.cache_components,
+            created_at=tx.now,
+        ),
+    )
+
+
+def _tell(tx: Tx, run: PipelineRun, ended: StepAttempt) -> None:
+    why = (ended.error or "").splitlines()[:1]
+    if ended.state is StepState.CACHED:
+        why = [f"the same result as in {ended.cached_from}"]
+    tx.emit(
+        StepFinished(
+            service=run.service,
+            run=run.id,
+            node=ended.node,
+            attempt=ended.attempt,
+            state=ended.state.value,
+            outputs=tuple(output.digest for output in ended.outputs),
+            why="".join(why),
+        )
+    )
+
+
+def _check_node(run: PipelineRun, node: str) -> None:
+    if all(each.id != node for each in run.graph.nodes):
+        raise NotFound(f"the pipeline {run.pipeline} has no step {node!r}")
