@@ -87,6 +87,19 @@ class DatasetVersionRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReportRecorded(Event):
+    """A version was checked; a refusal on arrival is told by `DatasetVersionRefused` instead."""
+
+    subject: ClassVar[str] = "version"
+    dataset: str
+    number: int
+    version: str
+    report: str
+    passed: bool
+    failed_checks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaAccepted(Event):
     subject: ClassVar[str] = "dataset"
     dataset: str

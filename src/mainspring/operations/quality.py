@@ -23,6 +23,14 @@ OPERATIONS = (
         command="schema show dataset",
     ),
     Operation(
+        name="dataset.deliver",
+        request=requests.Deliver,
+        run="mainspring.quality.deliver:deliver",
+        permission=Permission.ADD_DATA,
+        kind=Kind.COMMAND,
+        route="POST /datasets/{dataset}/deliveries",
+    ),
+    Operation(
         name="report.record",
         request=requests.RecordCheckReport,
         run="mainspring.quality.reports:record_check_report",

@@ -1,8 +1,43 @@
 """What can be asked of quality."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from mainspring.datasets.requests import Name
 from mainspring.domain.check import CheckReport, StoredCheckReport
+from mainspring.domain.dataset import Column, DatasetVersion
 from mainspring.domain.request import Request
 from mainspring.domain.schema import StoredSchema
+from mainspring.kernel.digests import Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What became of delivered data. `is_new` is false if the same was there already."""
+
+    version: DatasetVersion
+    report: StoredCheckReport | None
+    is_new: bool
+
+
+class Deliver(Request[Delivery], frozen=True, kw_only=True):
+    """Record a version together with the report that judged it: accepted only if no blocking check failed.
+
+    The manifest, its files and the profile must be stored before.
+    """
+
+    dataset: Name
+    manifest: Digest
+    file_count: int
+    size_bytes: int
+    row_count: int | None = None
+    columns: tuple[Column, ...] | None = None
+    profile: Digest | None = None
+    report: CheckReport | None = None
+    producer: str | None = None
+    note: str = ""
 
 
 class AcceptSchema(Request[StoredSchema], frozen=True, kw_only=True):
@@ -38,4 +73,4 @@ class ListCheckReports(Request[tuple[StoredCheckReport, ...]], frozen=True, kw_o
     """Reports on a dataset's versions, newest first."""
 
     dataset: str
-    limit: int = 100
+    limit: Annotated[int, Meta(ge=1, le=10_000)] = 100

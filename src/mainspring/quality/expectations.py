@@ -1,0 +1,280 @@
+"""What a schema asks, compiled: for each check an expression that is true in the rows that violate it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from mainspring.domain.check import Severity
+from mainspring.domain.data_type import DataType
+from mainspring.domain.schema import ColumnSchema
+from mainspring.quality.examples import shown
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Observed = Callable[[int, int, "pl.DataFrame | None"], str]
+"""What was seen, from the count of violations, the count of rows, and the summary of the violations."""
+
+_LISTED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """One check of one table.
+
+    `violations` is a boolean per row; null is no violation. `allowed` says how many there may be in so many
+    rows; `summary` is computed over the violating rows of a failed check only.
+    """
+
+    check: str
+    columns: tuple[str, ...]
+    severity: Severity
+    expected: str
+    violations: "pl.Expr"
+    observed: Observed
+    summary: "tuple[pl.Expr, ...] | None" = None
+    max_share: float = 0.0
+
+    def allowed(self, row_count: int) -> int:
+        # The share was written by people: 0.1 of 30 rows is 3, whatever binary fractions make of it.
+        return math.floor(self.max_share * row_count + 1e-9)
+
+
+def of_column(column: ColumnSchema, found: DataType, dtype: "pl.DataType") -> list[Expectation]:
+    """Everything that is asked of a column, as far as its type lets it be asked."""
+    value = value_of(column.name, found)
+    checks = [_type(column, found, value), _missing_values(column, value)]
+    if _fits(column.type, found):
+        checks += [
+            _range(column, value, dtype),
+            _categories(column, value, found),
+            _pattern(column, value),
+            _unique(column, value),
+            _increasing(column, value),
+        ]
+    return [check for check in checks if check is not None]
+
+
+def of_key(key: tuple[str, ...]) -> Expectation:
+    """That some columns together name a row."""
+    import polars as pl
+
+    return Expectation(
+        check="key",
+        columns=key,
+        severity=Severity.BLOCK,
+        expected=f"no two rows alike in {', '.join(key)}",
+        violations=~pl.struct(key).is_first_distinct(),
+        observed=lambda count, rows, summary: _repeats(count),
+    )
+
+
+def out_of_order(value: "pl.Expr") -> "pl.Expr":
+    """True where a value is below the last one before it."""
+    return value < value.forward_fill().shift(1)
+
+
+def repeats(value: "pl.Expr") -> "pl.Expr":
+    """True where a value stood in an earlier row."""
+    return value.is_not_null() & ~value.is_first_distinct()
+
+
+def value_of(name: str, found: DataType) -> "pl.Expr":
+    """A column with NaN as null and categories as text, so that each check says what people mean."""
+    import polars as pl
+
+    if found is DataType.FLOAT:
+        return pl.col(name).cast(pl.Float64).fill_nan(None)
+    if found is DataType.STRING:
+        return pl.col(name).cast(pl.String)
+    return pl.col(name)
+
+
+def _fits(wanted: DataType, found: DataType) -> bool:
+    return wanted is found or (wanted.is_numeric and found.is_numeric)
+
+
+def _type(column: ColumnSchema, found: DataType, value: "pl.Expr") -> Expectation | None:
+    import polars as pl
+
+    wanted = column.type
+    if wanted is DataType.OTHER:
+        return None
+    if wanted is found or (wanted is DataType.FLOAT and found is DataType.INTEGER):
+        violations = pl.lit(False)
+    elif wanted is DataType.INTEGER and found is DataType.FLOAT:
+        # Whole numbers with gaps often come as floats; only a fraction is wrong.
+        violations = value != value.floor()
+    else:
+        # A column of nothing but nulls has no type to be wrong.
+        violations = value.is_not_null()
+    return Expectation(
+        check="type",
+        columns=(column.name,),
+        severity=column.severity,
+        expected=wanted.value,
+        violations=violations,
+        observed=lambda count, rows, summary: found.value,
+    )
+
+
+def _missing_values(column: ColumnSchema, value: "pl.Expr") -> Expectation:
+    share = column.max_null_share
+    return Expectation(
+        check="missing-values",
+        columns=(column.name,),
+        severity=column.severity,
+        expected=f"at most {_percent(share)} missing" if share else "none missing",
+        violations=value.is_null(),
+        max_share=share,
+        observed=lambda count, rows, summary: (
+            f"{_percent(count / rows)} missing ({count:,} rows)" if count else "none missing"
+        ),
+    )
+
+
+def _range(column: ColumnSchema, value: "pl.Expr", dtype: "pl.DataType") -> Expectation | None:
+    import polars as pl
+
+    low, high = column.minimum, column.maximum
+    if low is None and high is None:
+        return None
+    violations = pl.lit(False)
+    if low is not None:
+        violations = violations | (value < _literal(low, column.type, dtype))
+    if high is not None:
+        violations = violations | (value > _literal(high, column.type, dtype))
+    if low is None:
+        expected = f"at most {_bound(high)}"
+    elif high is None:
+        expected = f"at least {_bound(low)}"
+    else:
+        expected = f"between {_bound(low)} and {_bound(high)}"
+    return Expectation(
+        check="range",
+        columns=(column.name,),
+        severity=column.severity,
+        expected=expected,
+        violations=violations,
+        summary=(value.min().alias("low"), value.max().alias("high")),
+        observed=_outside,
+    )
+
+
+def _outside(count: int, rows: int, summary: "pl.DataFrame | None") -> str:
+    if summary is None:
+        return "all within"
+    low, high = summary.row(0)
+    extremes = f"{shown(low)} to {shown(high)}" if low != high else shown(low)
+    return f"{_rows(count)} outside ({extremes})"
+
+
+def _categories(column: ColumnSchema, value: "pl.Expr", found: DataType) -> Expectation | None:
+    import polars as pl
+
+    if column.categories is None:
+        return None
+    known: list[Any] = [item for item in column.categories if item is not None]
+    if found.is_numeric:
+        value = value.cast(pl.Float64)
+        known = [float(item) for item in known]
+    violations = value.is_not_null() & ~value.is_in(known)
+    names = [shown(item) for item in column.categories]
+    more = f" and {len(names) - 2 * _LISTED} more" if len(names) > 2 * _LISTED else ""
+    return Expectation(
+        check="categories",
+        columns=(column.name,),
+        severity=column.severity,
+        expected=f"one of {', '.join(names[: 2 * _LISTED])}{more}",
+        violations=violations,
+        summary=(value.value_counts(sort=True).head(_LISTED).alias("unseen"),),
+        observed=_unseen,
+    )
+
+
+def _unseen(count: int, rows: int, summary: "pl.DataFrame | None") -> str:
+    if summary is None:
+        return "only known values"
+    values = [next(iter(item.values())) for item in summary.get_column("unseen").to_list()]
+    return f"{_rows(count)} with {', '.join(shown(value) for value in values)}"
+
+
+def _pattern(column: ColumnSchema, value: "pl.Expr") -> Expectation | None:
+    if column.pattern is None:
+        return None
+    return Expectation(
+        check="pattern",
+        columns=(column.name,),
+        severity=column.severity,
+        expected=f"text like {column.pattern}",
+        violations=~value.str.contains(f"^(?:{column.pattern})$"),
+        summary=(value.first().alias("first"),),
+        observed=lambda count, rows, summary: (
+            "all of that form"
+            if summary is None
+            else f"{_rows(count)} of another form, such as {shown(summary.item())}"
+        ),
+    )
+
+
+def _unique(column: ColumnSchema, value: "pl.Expr") -> Expectation | None:
+    if not column.unique:
+        return None
+    return Expectation(
+        check="unique",
+        columns=(column.name,),
+        severity=column.severity,
+        expected="no value twice",
+        violations=repeats(value),
+        observed=lambda count, rows, summary: _repeats(count),
+    )
+
+
+def _increasing(column: ColumnSchema, value: "pl.Expr") -> Expectation | None:
+    if not column.increasing:
+        return None
+    return Expectation(
+        check="increasing",
+        columns=(column.name,),
+        severity=column.severity,
+        expected="no value below one before it",
+        violations=out_of_order(value),
+        observed=lambda count, rows, summary: (
+            f"{_rows(count)} below the one before" if count else "in order"
+        ),
+    )
+
+
+def _literal(bound: float | str, type_: DataType, dtype: "pl.DataType") -> "pl.Expr":
+    import polars as pl
+
+    if not isinstance(bound, str):
+        return pl.lit(bound)
+    if type_ is DataType.DATE:
+        return pl.lit(date.fromisoformat(bound))
+    instant = datetime.fromisoformat(bound)
+    zone = getattr(dtype, "time_zone", None)
+    # A time without a zone is meant in UTC, on both sides.
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    if zone is None:
+        return pl.lit(instant.astimezone(UTC).replace(tzinfo=None))
+    return pl.lit(instant.astimezone(UTC)).dt.convert_time_zone(zone)
+
+
+def _bound(value: float | str | None) -> str:
+    return str(value) if isinstance(value, str) else shown(value)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def _repeats(count: int) -> str:
+    return f"{_rows(count)} that repeat an earlier one" if count else "all different"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

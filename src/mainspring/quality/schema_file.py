@@ -1,0 +1,354 @@
+"""Schemas as TOML files: written so that people can read and edit them, read with errors that teach."""
+
+import json
+import math
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from mainspring.domain.check import Scalar, Severity
+from mainspring.domain.data_type import DataType
+from mainspring.domain.schema import ColumnSchema, TableSchema
+from mainspring.kernel.errors import Invalid
+from mainspring.kernel.toml_lines import Path as Keys
+from mainspring.kernel.toml_lines import key_lines
+from mainspring.services.explain import Where, dotted, not_toml, unknown_key
+
+_TABLE_KEYS = ("dataset", "min_row_count", "key", "allow_extra_columns", "column")
+_COLUMN_KEYS = (
+    "type",
+    "required",
+    "max_null_share",
+    "min",
+    "max",
+    "categories",
+    "pattern",
+    "unique",
+    "increasing",
+    "severity",
+    "description",
+)
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
+_TEMPORAL = (DataType.DATE, DataType.DATETIME)
+
+_HEADER = """\
+# What a delivery of "{dataset}" must be like. It is yours: edit it, review it, keep it in git.
+# A delivery that fails a check of severity "block" is kept apart and never used for training;
+# severity = "warn" only reports it.
+#
+# A column takes: type ("boolean", "integer", "float", "string", "date", "datetime" or "other"),
+#   required = false        it may be absent
+#   max_null_share = 0.01   at most this share of rows without a value (0 if not given)
+#   min, max                the range of numbers, dates and times, both ends included
+#   categories = [...]      the only values there may be
+#   pattern = "..."         a regular expression that the whole text matches
+#   unique = true           no value twice
+#   increasing = true       no value below one before it
+#   severity, description
+# Of the table: min_row_count; key = [columns that together are unique]; allow_extra_columns.
+"""
+
+
+def parse_schema(text: str, *, name: str = "schema.toml") -> TableSchema:
+    """The schema in a TOML text; raises `Invalid` with line and remedy. `name` is what errors call it."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise not_toml(error, text, name) from error
+    return _Reader(document, Where(name=name, lines=key_lines(text))).table()
+
+
+def schema_text(schema: TableSchema, *, evidence: Mapping[str, str] | None = None) -> str:
+    """A schema as TOML, which `parse_schema` reads back as the same value.
+
+    `evidence` says by column what was seen in the data; it becomes a comment there.
+    """
+    lines = [_HEADER.format(dataset=schema.dataset), f"dataset = {_toml(schema.dataset)}"]
+    lines.append(f"min_row_count = {schema.min_row_count}")
+    if schema.key:
+        lines.append(f"key = {_toml(schema.key)}")
+    if schema.allow_extra_columns:
+        lines.append("allow_extra_columns = true")
+    for column in schema.columns:
+        lines += ["", f"[column.{_key(column.name)}]"]
+        if evidence and column.name in evidence:
+            lines.append(f"# {' '.join(evidence[column.name].split())}")
+        lines += [f"{key} = {_toml(value)}" for key, value in _settings(column)]
+    return "\n".join(lines) + "\n"
+
+
+def _settings(column: ColumnSchema) -> Iterable[tuple[str, object]]:
+    """What a column asks for beyond what is asked anyway, in the order of the header."""
+    yield "type", column.type.value
+    if not column.required:
+        yield "required", False
+    if column.max_null_share:
+        yield "max_null_share", column.max_null_share
+    for key, bound in (("min", column.minimum), ("max", column.maximum)):
+        if bound is not None:
+            yield key, _shorter(bound) if column.type is DataType.INTEGER else bound
+    if column.categories is not None:
+        yield "categories", column.categories
+    if column.pattern is not None:
+        yield "pattern", column.pattern
+    if column.unique:
+        yield "unique", True
+    if column.increasing:
+        yield "increasing", True
+    if column.severity is not Severity.BLOCK:
+        yield "severity", column.severity.value
+    if column.description:
+        yield "description", column.description
+
+
+def _shorter(bound: float | str) -> float | str:
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.match(name) else _toml(name)
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            return repr(value)
+        case str():
+            # TOML's escapes are JSON's, but for the delete character.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case tuple():
+            return f"[{', '.join(_toml(item) for item in value)}]"
+        case _:
+            raise TypeError(f"a schema holds no {type(value).__name__}")
+
+
+class _Reader:
+    """Reads one document; every error knows the line that it is about."""
+
+    def __init__(self, document: dict[str, Any], where: Where) -> None:
+        self._document = document
+        self._where = where
+
+    def table(self) -> TableSchema:
+        document = self._document
+        for key in document:
+            if key not in _TABLE_KEYS:
+                raise unknown_key(self._where, (key,), _TABLE_KEYS)
+        dataset = self._get(document, ("dataset",), str, "text in quotes", None)
+        if not dataset:
+            raise self._error(
+                ("dataset",),
+                "the schema does not say of which dataset it is",
+                'Add dataset = "...".',
+            )
+        given = self._get(document, ("column",), dict, "a table", {})
+        if not given:
+            raise self._error(("column",), "no column is declared", "Add a table [column.NAME].")
+        columns = tuple(self._column(name, value) for name, value in given.items())
+        return TableSchema(
+            dataset=dataset,
+            columns=columns,
+            min_row_count=self._row_count(),
+            key=self._table_key([column.name for column in columns]),
+            allow_extra_columns=self._get(
+                document, ("allow_extra_columns",), bool, "true or false", False
+            ),
+        )
+
+    def _row_count(self) -> int:
+        path = ("min_row_count",)
+        count: int = self._get(self._document, path, int, "a whole number", 1)
+        if count < 0:
+            raise self._error(path, f"min_row_count is {count}", "It is a number from 0 on.")
+        return count
+
+    def _table_key(self, names: list[str]) -> tuple[str, ...]:
+        key = self._get(self._document, ("key",), list, "a list of column names", [])
+        for index, name in enumerate(key):
+            if name not in names:
+                raise self._error(
+                    ("key", index), f"key names {name!r}, which is no column", "Declare it below."
+                )
+        return tuple(key)
+
+    def _column(self, name: str, given: object) -> ColumnSchema:
+        path: Keys = ("column", name)
+        if not isinstance(given, dict):
+            raise self._error(
+                path, f"{dotted(path)} is not a table", f"Write [column.{_key(name)}]."
+            )
+        for key in given:
+            if key not in _COLUMN_KEYS:
+                raise unknown_key(self._where, (*path, key), _COLUMN_KEYS)
+        if "type" not in given:
+            raise self._error(path, f"{dotted(path)} has no type", 'Add type = "float", say.')
+        type_ = DataType(self._choice(given, (*path, "type"), [t.value for t in DataType], ""))
+        minimum, maximum = (self._bound(given, (*path, end), type_) for end in ("min", "max"))
+        if minimum is not None and maximum is not None and _is_below(maximum, minimum):
+            raise self._error(
+                (*path, "max"), f"{dotted(path)} has a max below its min", "Swap or widen them."
+            )
+        return ColumnSchema(
+            name=name,
+            type=type_,
+            required=self._flag(given, (*path, "required"), True),
+            max_null_share=self._share(given, (*path, "max_null_share")),
+            minimum=minimum,
+            maximum=maximum,
+            categories=self._categories(given, (*path, "categories"), type_),
+            pattern=self._pattern(given, (*path, "pattern"), type_),
+            unique=self._flag(given, (*path, "unique"), False),
+            increasing=self._increasing(given, (*path, "increasing"), type_),
+            severity=Severity(
+                self._choice(given, (*path, "severity"), [s.value for s in Severity], "block")
+            ),
+            description=self._get(given, (*path, "description"), str, "text in quotes", ""),
+        )
+
+    def _bound(self, given: dict[str, Any], path: Keys, type_: DataType) -> float | str | None:
+        value = given.get(str(path[-1]))
+        if value is None:
+            return None
+        if type_.is_numeric and _is_number(value):
+            return float(value)
+        if type_ in _TEMPORAL and (text := _iso(value, type_)) is not None:
+            return text
+        if type_.is_numeric:
+            remedy = "It takes a number."
+        elif type_ in _TEMPORAL:
+            remedy = "It takes a date such as 2026-01-31" + (
+                "." if type_ is DataType.DATE else ", or a time such as 2026-01-31T12:00:00."
+            )
+        else:
+            remedy = f"A column of type {type_.value} has no range; remove the key."
+        raise self._error(path, f"{dotted(path)} is {value!r}", remedy)
+
+    def _categories(
+        self, given: dict[str, Any], path: Keys, type_: DataType
+    ) -> tuple[Scalar, ...] | None:
+        if "categories" not in given:
+            return None
+        values = self._get(given, path, list, "a list of values", [])
+        if not values:
+            raise self._error(
+                path, f"{dotted(path)} is empty", "Name the values, or remove the key."
+            )
+        for index, value in enumerate(values):
+            if not _is_of_type(value, type_):
+                raise self._error(
+                    (*path, index),
+                    f"{dotted(path)} has {value!r}, which is no {type_.value}",
+                    "List values of the column's type; dates, times and lists can't be listed.",
+                )
+        return tuple(values)
+
+    def _pattern(self, given: dict[str, Any], path: Keys, type_: DataType) -> str | None:
+        pattern: str | None = self._get(given, path, str, "text in quotes", None)
+        if pattern is None:
+            return None
+        if type_ is not DataType.STRING:
+            raise self._error(
+                path, f"{dotted(path)} is on a column of type {type_.value}", "Only text has one."
+            )
+        if problem := _regex_problem(pattern):
+            raise self._error(
+                path,
+                f"{dotted(path)} is no regular expression: {problem}",
+                "Write it in single quotes, so that backslashes stay: '[0-9]{4}-[A-Z]+'. "
+                "Look-around and back-references are not known.",
+            )
+        return pattern
+
+    def _increasing(self, given: dict[str, Any], path: Keys, type_: DataType) -> bool:
+        wanted = self._flag(given, path, False)
+        if wanted and type_ in (DataType.OTHER, DataType.BOOLEAN):
+            raise self._error(
+                path, f"{dotted(path)} is on a column of type {type_.value}", "It has no order."
+            )
+        return wanted
+
+    def _share(self, given: dict[str, Any], path: Keys) -> float:
+        value = given.get(str(path[-1]), 0.0)
+        if not _is_number(value) or not 0 <= value <= 1:
+            raise self._error(
+                path, f"{dotted(path)} is {value!r}", "It is a share of the rows, from 0 to 1."
+            )
+        return float(value)
+
+    def _flag(self, given: dict[str, Any], path: Keys, default: bool) -> bool:
+        return bool(self._get(given, path, bool, "true or false", default))
+
+    def _choice(self, given: dict[str, Any], path: Keys, known: list[str], default: str) -> str:
+        value = given.get(str(path[-1]), default)
+        if value not in known:
+            raise self._error(
+                path, f"{dotted(path)} is {value!r}", f"It is one of: {', '.join(known)}."
+            )
+        return str(value)
+
+    def _get(self, given: dict[str, Any], path: Keys, type_: type, kind: str, default: Any) -> Any:
+        """The value under a path's last key if it has the type; `Any` because TOML's values have."""
+        value = given.get(str(path[-1]), default)
+        fits = isinstance(value, type_) and not (type_ is int and isinstance(value, bool))
+        if str(path[-1]) in given and not fits:
+            raise self._error(path, f"{dotted(path)} is {value!r}", f"It takes {kind}.")
+        return value
+
+    def _error(self, path: Keys, message: str, hint: str) -> Invalid:
+        return Invalid(message, code="bad_schema", where=self._where(path), hint=hint)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_of_type(value: object, type_: DataType) -> bool:
+    match type_:
+        case DataType.STRING:
+            return isinstance(value, str)
+        case DataType.BOOLEAN:
+            return isinstance(value, bool)
+        case DataType.INTEGER:
+            return isinstance(value, int) and not isinstance(value, bool)
+        case DataType.FLOAT:
+            return _is_number(value)
+        case _:
+            return False
+
+
+def _iso(value: object, type_: DataType) -> str | None:
+    """A date or time, given as TOML's own or as text, in ISO form; None if it is neither."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        if type_ is DataType.DATE:
+            value = value.date()
+    if isinstance(value, datetime):
+        return value.isoformat() if type_ is DataType.DATETIME else None
+    return value.isoformat() if isinstance(value, date) else None
+
+
+def _is_below(one: float | str, other: float | str) -> bool:
+    if isinstance(one, str) and isinstance(other, str):
+        a, b = datetime.fromisoformat(one), datetime.fromisoformat(other)
+        return a.replace(tzinfo=None) < b.replace(tzinfo=None)
+    return float(one) < float(other)
+
+
+def _regex_problem(pattern: str) -> str | None:
+    """Why the engine that will run it does not take a pattern, or None."""
+    import polars as pl
+
+    try:
+        pl.Series([""]).str.contains(pattern)
+    except pl.exceptions.PolarsError as error:
+        return str(error).strip().split("\n")[-1].removeprefix("error: ")
+    return None

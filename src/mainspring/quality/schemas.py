@@ -1,0 +1,58 @@
+"""Putting schemas in force, and reading them."""
+
+from mainspring.domain.event import SchemaAccepted
+from mainspring.domain.schema import StoredSchema
+from mainspring.kernel.codec import digest_of
+from mainspring.kernel.errors import Invalid
+from mainspring.quality import queries
+from mainspring.quality.requests import AcceptSchema, GetSchema
+from mainspring.quality.schema_file import parse_schema
+from mainspring.store.tx import Tx
+
+
+def accept_schema(tx: Tx, request: AcceptSchema) -> StoredSchema:
+    """Put a schema in force; the text that is in force already changes nothing.
+
+    Raises `Invalid` if the text does not parse or is the schema of another dataset.
+    """
+    schema = parse_schema(request.toml, name=f"{request.dataset}.schema.toml")
+    if schema.dataset != request.dataset:
+        raise Invalid(
+            f"this is the schema of {schema.dataset!r}, not of {request.dataset!r}",
+            code="other_dataset",
+            hint="Set its key `dataset`, or accept it for the dataset that it names.",
+        )
+    before = queries.newest_schema(tx, request.dataset)
+    if before is not None and before.toml == request.toml:
+        return before
+    stored = StoredSchema(
+        dataset=request.dataset,
+        number=before.number + 1 if before else 1,
+        digest=digest_of(schema),
+        toml=request.toml,
+        created_at=tx.now,
+        created_by=str(tx.actor),
+    )
+    queries.add_schema(tx, stored)
+    tx.emit(
+        SchemaAccepted(
+            dataset=stored.dataset,
+            number=stored.number,
+            digest=stored.digest,
+            why=_what_changed(before, stored),
+        )
+    )
+    return stored
+
+
+def get_schema(tx: Tx, request: GetSchema) -> StoredSchema | None:
+    """The schema in force for a dataset, or None."""
+    return queries.newest_schema(tx, request.dataset)
+
+
+def _what_changed(before: StoredSchema | None, after: StoredSchema) -> str:
+    if before is None:
+        return "the dataset's first schema"
+    if before.digest == after.digest:
+        return "only comments or layout changed"
+    return f"it takes the place of schema {before.number}"
