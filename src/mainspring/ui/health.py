@@ -32,20 +32,18 @@ def health_of(
 ) -> Health:
     """The most urgent thing there is to say of a service."""
     champion = deployment.champion if deployment else None
-    if champion is None:
-        return _without_model(service, last_run)
     alive = [report for report in reports if now - report.at <= SILENT_AFTER]
-    failed = [report.failed[champion] for report in alive if champion in report.failed]
-    if failed and not any(champion in report.ready for report in alive):
+    ready = any(champion in report.ready for report in alive) if champion else False
+    failed = [r.failed[champion] for r in alive if champion and champion in r.failed]
+    if failed and not ready:
         return Health(
             tone="bad", word="not answering", sentence=f"Its model can't be loaded: {failed[0]}"
         )
     if incidents:
         return Health(tone="bad", word="incident", sentence=incidents[0].summary)
     if service.paused:
-        return Health(
-            tone="warn", word="paused", sentence="It answers, but the loops leave it as it is."
-        )
+        answers = "It answers, but the" if champion else "The"
+        return Health(tone="warn", word="paused", sentence=f"{answers} loops leave it as it is.")
     rollout = deployment.rollout if deployment else None
     if rollout and not rollout.state.is_final:
         waits = rollout.state is RolloutState.WAITING
@@ -54,19 +52,19 @@ def health_of(
             word="needs approval" if waits else "rolling out",
             sentence="A candidate waits for people to say yes." if waits else rollout.why,
         )
-    if not any(champion in report.ready for report in alive):
+    if champion is None:
+        return _without_model(last_run)
+    if not ready:
         return Health(
             tone="warn",
             word="not served",
             sentence="No serving process answers with its champion right now; "
-            "`mainspring up` or `mainspring serve` starts one.",
+            "mainspring up starts one.",
         )
     return Health(tone="ok", word="healthy", sentence="Its champion answers and nothing is amiss.")
 
 
-def _without_model(service: Service, last_run: PipelineRun | None) -> Health:
-    if service.paused:
-        return Health(tone="warn", word="paused", sentence="It was paused before its first model.")
+def _without_model(last_run: PipelineRun | None) -> Health:
     if last_run is None:
         return Health(
             tone="plain",

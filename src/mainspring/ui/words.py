@@ -139,15 +139,15 @@ def _work(event: Event, names: Names) -> Markup | None:
         case events.RunStarted(run=run, resumed=resumed):
             return Markup("{} {}").format("resumed" if resumed else "started", _run(run))
         case events.StepFinished(run=run, node=node, state=state):
-            return Markup("step {} of {} {}").format(node, _run(run), _past(state))
+            return Markup("finished step {} of {}: {}").format(node, _run(run), _past(state))
         case events.RunFinished(run=run, state=state):
-            return Markup("{} {}").format(_run(run), _past(state))
+            return Markup("finished {}: {}").format(_run(run), _past(state))
         case events.ModelRegistered(model=model):
             return Markup("made the model {}").format(link(links.to_model(model), model))
         case events.ModelVersionRegistered(model=model, number=number):
             return Markup("registered {}").format(version_link(model, number))
         case events.GatesEvaluated(version=version, passed=passed):
-            return Markup("{} {} its gates").format(
+            return Markup("judged {}: it {} its gates").format(
                 names.model_link(version), "passed" if passed else "did not pass"
             )
         case events.AliasMoved(model=model, alias=alias, to=to):
@@ -176,7 +176,7 @@ def _release(event: Event, names: Names) -> Markup | None:
         case events.RolloutRolledBack(candidate=candidate):
             return Markup("rolled back {}").format(names.model_link(candidate))
         case events.ChampionChanged(version=version, previous=previous):
-            text = Markup("{} is champion").format(names.model_link(version))
+            text = Markup("made {} champion").format(names.model_link(version))
             return text + (
                 Markup(", after {}").format(names.model_link(previous)) if previous else ""
             )
@@ -233,7 +233,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _past(state: str) -> str:
-    return {"cached": "was taken from the cache", "cancelled": "was cancelled"}.get(state, state)
+    return "taken from the cache" if state == "cached" else state
 
 
 def _spelt(type_: str) -> str:

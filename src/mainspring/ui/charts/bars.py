@@ -11,7 +11,8 @@ from mainspring.ui.charts.figure import Key, Table, figure, picture
 from mainspring.ui.charts.scales import nice_ticks, time_ticks
 from mainspring.ui.charts.svg import el, percent
 
-_LEFT, _TOP, _BOTTOM = 48, 8, 22
+# The room that the style sheet leaves above and below a plot with axes.
+_TOP, _BOTTOM = 8, 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +70,14 @@ def volume_chart(
         share = (at - start).total_seconds() / span
         edge = " first" if share < 0.06 else " last" if share > 0.94 else ""
         inner.append(el("text", label, x=percent(share), y=inner_height + 17, class_="tick" + edge))
-    labels = [
-        el("text", fmt.compact(t), x=_LEFT - 8, y=_TOP + y(t) + 4, class_="tick y") for t in ticks
-    ]
+    labels = [el("text", fmt.compact(t), x=-8, y=y(t) + 4, class_="tick y") for t in ticks]
     count = sum(bar.total for bar in bars)
     drawn = picture(
         *labels,
-        el("svg", *inner, class_="plot", x=_LEFT, y=_TOP, height=inner_height),
+        el("svg", *inner, class_="plot", width="100%", height=inner_height),
         height=height,
         title=f"{title}: {count:,} {total} in {len(bars)} windows",
+        class_="axes",
     )
     table = Table(
         columns=["window", total, part],

@@ -11,7 +11,7 @@ from mainspring.ui.charts.figure import Table, figure, picture
 from mainspring.ui.charts.scales import time_ticks
 from mainspring.ui.charts.svg import el, percent
 
-_LEFT, _ROW, _BOTTOM = 132, 22, 22
+_ROW, _BOTTOM = 22, 22
 _LEVELS = 6
 
 
@@ -55,7 +55,7 @@ def heat_map(
                 "text",
                 el("title", name),
                 name if len(name) <= 18 else name[:17] + "…",
-                x=_LEFT - 8,
+                x=-8,
                 y=y + 15,
                 class_="tick y name",
             )
@@ -66,7 +66,7 @@ def heat_map(
     crossed = sum(1 for _, cells in rows for c in cells if c and c.level >= 4)
     drawn = picture(
         *labels,
-        el("svg", *inner, class_="plot wide-labels", x=_LEFT, y=0, height=height),
+        el("svg", *inner, class_="plot", width="100%", height=height),
         height=height + _BOTTOM,
         title=f"{title}: {len(rows)} features in {len(starts)} windows, {crossed} over their threshold",
         class_="heat",

@@ -1,7 +1,7 @@
 """Line charts over time or steps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from markupsafe import Markup
@@ -11,7 +11,8 @@ from mainspring.ui.charts.figure import Key, Table, figure, picture
 from mainspring.ui.charts.scales import nice_ticks, thin, time_ticks
 from mainspring.ui.charts.svg import el, percent
 
-_LEFT, _TOP, _BOTTOM = 48, 8, 22
+# The room that the style sheet leaves above and below a plot with axes.
+_TOP, _BOTTOM = 8, 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,6 @@ class LineChart:
     height: int = 200
     from_zero: bool = True
     note: str = ""
-    class_: str = field(default="")
 
 
 def line_chart(chart: LineChart) -> Markup:
@@ -76,10 +76,10 @@ def line_chart(chart: LineChart) -> Markup:
     ]
     drawn = picture(
         *frame.y_labels(),
-        el("svg", *inner, class_="plot", x=_LEFT, y=_TOP, height=frame.height),
+        el("svg", *inner, class_="plot", width="100%", height=frame.height),
         height=chart.height,
         title=_describe(chart, values),
-        class_=chart.class_,
+        class_="axes",
     )
     keys = [Key(class_=s.class_, label=s.name) for s in chart.series if _has_points(s)]
     keys += [Key(class_="limit", label=limit.label) for limit in chart.limits]
@@ -112,8 +112,7 @@ class _Frame:
 
     def y_labels(self) -> list[Markup]:
         return [
-            el("text", fmt.compact(t), x=_LEFT - 8, y=_TOP + self.y(t) + 4, class_="tick y")
-            for t in self.ticks
+            el("text", fmt.compact(t), x=-8, y=self.y(t) + 4, class_="tick y") for t in self.ticks
         ]
 
     def x_labels(self) -> list[Markup]:

@@ -27,7 +27,7 @@ def sparkline(values: Sequence[float | None], what: str, limit: float | None = N
     path = "M" + "L".join(f"{x:.1f} {y_:.1f}" for x, y_ in points)
     parts = []
     if limit is not None:
-        parts.append(el("line", x1=0, x2=_WIDTH, y1=y(limit), y2=y(limit), class_="line limit"))
+        parts.append(el("line", x1=0, x2=_WIDTH, y1=y(limit), y2=y(limit), class_="line expected"))
     parts.append(el("path", d=path, class_="line s1"))
     parts.append(el("circle", cx=points[-1][0], cy=points[-1][1], r=2.5, class_="dot s1"))
     label = f"{what}: from {fmt.number(seen[0])} to {fmt.number(seen[-1])}"

@@ -31,8 +31,8 @@ def runs(reader: Reader, asked: Asked) -> Page:
     if asked.get("kind") == "tracked":
         return _tracked(reader, asked)
     states = [state.value for state in PipelineRunState]
-    state = asked.get("state")
-    state = state if state in states else None
+    wanted = asked.get("state")
+    state = PipelineRunState(wanted) if wanted in states else None
     found = reader.ask(ListPipelineRuns(service=asked.get("service"), state=state, limit=200))
     return Page(
         template="runs.html",
@@ -44,7 +44,7 @@ def runs(reader: Reader, asked: Asked) -> Page:
             "services": [service.spec.name for service in reader.ask(ListServices())],
             "states": states,
             "service": asked.get("service"),
-            "state": state,
+            "state": state.value if state else None,
         },
     )
 
