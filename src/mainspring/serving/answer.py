@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from mainspring.domain.prediction import PredictionId
 from mainspring.domain.signature import Signature
@@ -16,7 +16,6 @@ from mainspring.kernel.errors import Invalid, MainspringError, NotFound, Unavail
 from mainspring.serving.inputs import Rows, check_rows, event_times_of, keys_of
 from mainspring.serving.log.frames import Answered
 from mainspring.serving.log.ids import IdSource
-from mainspring.serving.log.writer import PredictionLog
 from mainspring.serving.metrics import Metrics
 from mainspring.serving.pool import Failed, Full, Pool, TimedOut
 from mainspring.serving.runtime import Arms, Runtime
@@ -80,10 +79,16 @@ class _Counters:
     rows: dict[str, Any] = field(default_factory=dict)
 
 
+class Recorder(Protocol):
+    """Where answers are remembered."""
+
+    def append(self, service: str, content: Answered, record_count: int) -> None: ...
+
+
 class Answerer:
     """Answers requests by the runtime's snapshot. Belongs to one event loop."""
 
-    def __init__(self, runtime: Runtime, log: PredictionLog, metrics: Metrics) -> None:
+    def __init__(self, runtime: Runtime, log: Recorder, metrics: Metrics) -> None:
         self._runtime = runtime
         self._log = log
         self._metrics = metrics

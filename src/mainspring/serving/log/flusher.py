@@ -1,0 +1,97 @@
+"""When the log goes to the disk: at most 50 ms after a record, synced once a second."""
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from mainspring.kernel.errors import Unavailable
+from mainspring.serving.log.frames import Answered, Labelled
+from mainspring.serving.log.writer import PredictionLog
+
+log = logging.getLogger(__name__)
+
+WRITE_SECONDS = 0.05
+SYNC_SECONDS = 1.0
+# A disk that fails is not asked again at once.
+RETRY_SECONDS = 1.0
+
+
+class Flusher:
+    """Writes a log from one thread of its own. Does nothing while nothing is appended."""
+
+    def __init__(self, log_: PredictionLog) -> None:
+        self._log = log_
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prediction-log")
+        self._loop = asyncio.get_running_loop()
+        self._scheduled: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Future[bool] | None = None
+        self._sync: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def append(self, service: str, content: Answered | Labelled, record_count: int) -> None:
+        """Add a record; it is on its way to the disk within `WRITE_SECONDS`."""
+        self._log.append(service, content, record_count)
+        if self._scheduled is None and self._writing is None:
+            self._scheduled = self._loop.call_later(WRITE_SECONDS, self._write)
+
+    async def written(self) -> None:
+        """Wait until all that was appended is written; raises `Unavailable` if the disk refuses it."""
+        while self._log.has_pending:
+            if self._writing is None:
+                self._write()
+            assert self._writing is not None
+            if not await asyncio.shield(self._writing):
+                raise Unavailable(
+                    f"the prediction log can't be written: {self._log.failure}",
+                    code="log_unwritable",
+                    hint="Free some space on the disk of the home folder. The records are kept in "
+                    "memory until then; labels may be sent again.",
+                )
+
+    async def close(self) -> None:
+        """Write, sync and seal all."""
+        self._closed = True
+        for timer in (self._scheduled, self._sync):
+            if timer:
+                timer.cancel()
+        if self._writing:
+            await self._writing
+        taken = self._log.take()
+        await self._loop.run_in_executor(self._thread, self._log.write, taken)
+        await self._loop.run_in_executor(self._thread, self._log.close)
+        self._thread.shutdown()
+
+    def _write(self) -> None:
+        if self._scheduled:
+            self._scheduled.cancel()
+        self._scheduled = None
+        if self._writing is not None or self._closed:
+            return
+        taken = self._log.take()
+        self._writing = self._loop.run_in_executor(self._thread, self._log.write, taken)
+        self._writing.add_done_callback(self._after_write)
+
+    def _after_write(self, done: "asyncio.Future[bool]") -> None:
+        self._writing = None
+        error = done.exception()
+        if error is not None:
+            log.error("writing the prediction log failed", exc_info=error)
+        all_written = error is None and done.result()
+        if self._closed:
+            return
+        if all_written and self._sync is None:
+            self._sync = self._loop.call_later(SYNC_SECONDS, self._start_sync)
+        if self._log.has_pending and self._scheduled is None:
+            delay = WRITE_SECONDS if all_written else RETRY_SECONDS
+            self._scheduled = self._loop.call_later(delay, self._write)
+
+    def _start_sync(self) -> None:
+        self._sync = None
+        if not self._closed:
+            done = self._loop.run_in_executor(self._thread, self._log.sync)
+            done.add_done_callback(_tell_failure)
+
+
+def _tell_failure(done: "asyncio.Future[None]") -> None:
+    if error := done.exception():
+        log.error("the prediction log could not be synced: %s", error)
