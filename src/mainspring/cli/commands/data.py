@@ -32,19 +32,17 @@ def add(session: Session, /, name: str, path: Path, note: str) -> None:
     with session.client() as client:
         result = add_data(client.call, client.blobs, name, path, note=note)
     version = result.version
-    if result.report is not None and (not session.as_json):
-        for line in report_lines(result.report):
-            click.echo(line)
+    report = report_lines(result.report) if result.report else []
     if not result.accepted:
-        if session.as_json:
-            session.show(result)
+        session.show(result, report)
         raise Rejected(
             f"{path} became version {version.number} of {name}, refused: it failed its checks",
             code="data_refused",
             hint="Have the source corrected, or edit the schema if the world has changed; then add again.",
         )
     rows = "" if version.row_count is None else f", {version.row_count:,} rows"
-    session.show(result, [f"{name} version {version.number}: accepted{rows} ({version.id})"])
+    word = "accepted" if result.is_new else "is there already"
+    session.show(result, [*report, f"{name} version {version.number} {word}{rows} ({version.id})"])
 
 
 @data.command()

@@ -1,5 +1,6 @@
 """`mainspring schema`: inferring what is expected of data, and checking data against it."""
 
+import tempfile
 from pathlib import Path
 
 import click
@@ -25,10 +26,10 @@ def schema() -> None:
 def infer(session: Session, /, dataset: str, number: int | None, output: Path | None) -> None:
     """Write a first schema for DATASET from one of its versions."""
     from mainspring.datasets.requests import GetDatasetVersion
-    from mainspring.datasets.tables import read_table
+    from mainspring.datasets.tables import scan
     from mainspring.kernel.errors import Conflict
-    from mainspring.quality.infer import infer_schema
-    from mainspring.quality.schema_file import schema_text
+    from mainspring.quality.infer import infer_toml
+    from mainspring.quality.schema_file import parse_schema
 
     if output is not None and output.exists():
         raise Conflict(
@@ -38,8 +39,8 @@ def infer(session: Session, /, dataset: str, number: int | None, output: Path | 
         )
     with session.client() as client:
         version = client.call(GetDatasetVersion(dataset=dataset, number=number))
-        found = infer_schema(dataset, read_table(client.blobs, version.manifest))
-    text = schema_text(found)
+        text = infer_toml(dataset, scan(client.blobs, version.manifest))
+    found = parse_schema(text)
     if output is None:
         session.show(found, text.splitlines())
         return
@@ -62,15 +63,25 @@ def infer(session: Session, /, dataset: str, number: int | None, output: Path | 
 @pass_session
 def check(session: Session, /, path: Path, schema_file: Path) -> None:
     """Check a table without adding it; nothing is stored. Exit code 6 if a blocking check fails."""
+    from mainspring.blobs.local import LocalBlobs
+    from mainspring.datasets.ingest import ingest
+    from mainspring.datasets.tables import scan
     from mainspring.kernel.errors import NotFound, Rejected
-    from mainspring.quality.checks import check_table
+    from mainspring.quality.checks import check_table, not_a_table
     from mainspring.quality.report import report_lines
     from mainspring.quality.schema_file import parse_schema
 
     if not schema_file.is_file():
         raise NotFound(f"there is no schema file {schema_file}")
     expected = parse_schema(schema_file.read_text(), name=schema_file.name)
-    report = check_table(expected, _table(path))
+    with tempfile.TemporaryDirectory(prefix="mainspring-") as scratch:
+        blobs = LocalBlobs(Path(scratch))
+        taken = ingest(blobs, path)
+        report = (
+            check_table(expected, scan(blobs, taken.manifest))
+            if taken.is_table
+            else not_a_table(expected)
+        )
     session.show(report, report_lines(report))
     if not report.passed:
         raise Rejected(
