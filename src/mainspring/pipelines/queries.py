@@ -52,6 +52,17 @@ def run(tx: Tx, id_: str, *, locked: bool = False) -> PipelineRun | None:
     return _run(row) if row else None
 
 
+def active_run_of(tx: Tx, service: str) -> str | None:
+    """A run of the service that has not ended, if there is one."""
+    final = [state.value for state in PipelineRunState if state.is_final]
+    found: str | None = tx.execute(
+        select(pipeline_runs.c.id)
+        .where(pipeline_runs.c.service == service, pipeline_runs.c.state.not_in(final))
+        .limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
 def runs(
     tx: Tx, *, service: str | None, state: PipelineRunState | None, limit: int
 ) -> list[PipelineRun]:

@@ -9,7 +9,7 @@ from mainspring.domain.event import RunRequested
 from mainspring.domain.pipeline import Graph, PipelineRun, PipelineRunState
 from mainspring.domain.run import DatasetInput, RunId, RunStatus
 from mainspring.kernel.codec import encode_text
-from mainspring.kernel.errors import Invalid, NotFound, Rejected
+from mainspring.kernel.errors import Conflict, Invalid, NotFound, Rejected
 from mainspring.pipelines import queries
 from mainspring.pipelines.requests import RequestRun
 from mainspring.store.tx import Tx
@@ -30,6 +30,8 @@ def request_run(tx: Tx, request: RequestRun) -> PipelineRun:
             raise NotFound(
                 f"there are no bytes {digest}", code="blob_missing", hint="Store them, then ask."
             )
+    if request.only_if_idle and request.service:
+        _check_idle(tx, request.service)
     params = _bound_params(request.graph, request.params)
     versions = _bound_datasets(tx, request.graph, request.inputs)
     run = PipelineRun(
@@ -58,6 +60,14 @@ def request_run(tx: Tx, request: RequestRun) -> PipelineRun:
         )
     )
     return run
+
+
+def _check_idle(tx: Tx, service: str) -> None:
+    """Commands take their turns, so that of two loops that ask at once only one gets a run."""
+    if under_way := queries.active_run_of(tx, service):
+        raise Conflict(
+            f"run {under_way} of {service} is under way", code="run_under_way", hint="Wait for it."
+        )
 
 
 def _bound_params(graph: Graph, given: dict[str, Any]) -> dict[str, object]:
