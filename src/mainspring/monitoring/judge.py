@@ -1,7 +1,8 @@
 """What a window's findings are, and whether several windows together are worth an incident. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from mainspring.domain.model import ModelVersionId
 from mainspring.domain.monitor import (
@@ -61,7 +62,7 @@ def proposal(
     opens nothing.
     """
     judged = [w for w in windows if w.is_closed and w.version == version]
-    measured = _persistent([w for w in judged if is_measured(w, policy)], policy, _error_grew)
+    measured = _persistent((w for w in judged if is_measured(w, policy)), policy, _error_grew)
     if measured:
         return _proposal(IncidentKind.ERROR_GROWTH, measured, version, _measured_summary)
     if policy.drift is DriftPolicy.OFF:
@@ -69,7 +70,7 @@ def proposal(
     harmed: Callable[[Window], bool] = (
         _has_findings if policy.drift is DriftPolicy.ANY else lambda w: is_harmed(w, policy)
     )
-    large = [w for w in judged if w.row_count >= policy.min_rows]
+    large = (w for w in judged if w.row_count >= policy.min_rows)
     drifted = _persistent(large, policy, harmed)
     if drifted:
         return _proposal(IncidentKind.HARMFUL_DRIFT, drifted, version, _estimated_summary)
@@ -109,10 +110,11 @@ def is_harmed(window: Window, policy: MonitorPolicy) -> bool:
 
 
 def _persistent(
-    judged: Sequence[Window], policy: MonitorPolicy, is_bad: Callable[[Window], bool]
+    judged: Iterable[Window], policy: MonitorPolicy, is_bad: Callable[[Window], bool]
 ) -> list[Window]:
     """The bad ones among the newest `persistence + 1`, if they are at least `persistence`."""
-    bad = [window for window in judged[: policy.persistence + 1] if is_bad(window)]
+    newest = islice(judged, policy.persistence + 1)
+    bad = [window for window in newest if is_bad(window)]
     return bad if len(bad) >= policy.persistence else []
 
 

@@ -49,4 +49,20 @@ OPERATIONS = (
         route="POST /services/{name}/resume",
         command="service resume name",
     ),
+    Operation(
+        name="control.hold",
+        request=requests.HoldControl,
+        run="mainspring.services.control:hold_control",
+        permission=Permission.OPERATE,
+        kind=Kind.REPORT,
+        route="POST /control",
+    ),
+    Operation(
+        name="control.release",
+        request=requests.ReleaseControl,
+        run="mainspring.services.control:release_control",
+        permission=Permission.OPERATE,
+        kind=Kind.REPORT,
+        route="DELETE /control",
+    ),
 )

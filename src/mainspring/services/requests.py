@@ -1,5 +1,7 @@
 """What can be asked of services."""
 
+import msgspec
+
 from mainspring.domain.request import Request
 from mainspring.domain.service import Service, ServiceSpec
 from mainspring.kernel.digests import Digest
@@ -28,7 +30,10 @@ class GetService(Request[Service], frozen=True, kw_only=True):
 
 
 class PauseService(Request[Service], frozen=True, kw_only=True):
-    """Stop the loops from acting on a service; serving goes on."""
+    """Stop the loops from acting on a service; serving goes on.
+
+    A rollout under way stands still, but a candidate that fails its guards is still taken back.
+    """
 
     name: str
 
@@ -37,3 +42,24 @@ class ResumeService(Request[Service], frozen=True, kw_only=True):
     """Let the loops act on a service again."""
 
     name: str
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True):
+    """The right of one controller to run the loops; its fence grows with every holder."""
+
+    holder: str
+    fence: int
+
+
+class HoldControl(Request[Control | None], frozen=True, kw_only=True):
+    """Take the right to run the loops, or keep it by showing its fence; None while another holds it."""
+
+    holder: str
+    fence: int | None = None
+    lease_seconds: float = 15.0
+
+
+class ReleaseControl(Request[None], frozen=True, kw_only=True):
+    """Give the right to run the loops up at once, so that another controller need not wait."""
+
+    control: Control
