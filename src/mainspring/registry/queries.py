@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +25,7 @@ from mainspring.domain.run import RunId
 from mainspring.domain.search import Clause, Order
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Conflict
-from mainspring.store.search import Owned, Searchable, search
+from mainspring.store.search import IS_NOT, Owned, Searchable, search
 from mainspring.store.tables.registry import (
     aliases,
     model_tags,
@@ -35,6 +36,7 @@ from mainspring.store.tables.registry import (
 from mainspring.store.tx import Tx
 
 _IDS_AT_ONCE = 10_000
+_PROMPT_TAG = "mlflow.prompt.is_prompt"
 
 
 # --- models
@@ -365,10 +367,18 @@ def search_models(
         owned={"tag": Owned(table=model_tags, owner="model")},
         tie=(Order(entity="attribute", key="name"),),
     )
+    clauses = [_of_no_prompts(clause) for clause in clauses]
     rows, token = search(
         tx, target, where=(), clauses=clauses, order=order, limit=limit, page_token=page_token
     )
     return _models(tx, rows), token
+
+
+def _of_no_prompts(clause: Clause) -> Clause:
+    """MLflow's clients add `tag.mlflow.prompt.is_prompt != 'true'` and mean models without the tag too."""
+    if (clause.key, clause.operator) == (_PROMPT_TAG, "!="):
+        return replace(clause, operator=IS_NOT)
+    return clause
 
 
 def search_versions(
@@ -393,6 +403,7 @@ def search_versions(
             Order(entity="attribute", key="version_number", is_descending=True),
         ),
     )
+    clauses = [_of_no_prompts(clause) for clause in clauses]
     rows, token = search(
         tx, target, where=(), clauses=clauses, order=order, limit=limit, page_token=page_token
     )

@@ -31,6 +31,9 @@ from mainspring.store.tx import Tx
 
 _Expression = ColumnElement[Any]
 
+IS_NOT = "IS NOT"
+"""No word of the grammar: unlike `!=` it is also true of what lacks the key."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owned:
@@ -108,6 +111,8 @@ def condition(tx: Tx, target: Searchable, clause: Clause) -> _Expression:
         return ~exists().where(found)
     if clause.operator == "IS NOT NULL":
         return exists().where(found)
+    if clause.operator == IS_NOT:
+        return ~exists().where(found, table.c.value == clause.value)
     return exists().where(found, compare(tx, table.c.value, clause))
 
 
