@@ -175,7 +175,7 @@ class World:
 
     def _work(self) -> None:
         """Workers go on with runs; some fail, some give nothing that could be served."""
-        for place, run in enumerate(self.runs):
+        for place, run in enumerate(self.runs[:30]):
             if run.state.is_final:
                 continue
             if run.state is PipelineRunState.REQUESTED:
@@ -258,7 +258,7 @@ class World:
             self.service = replace(self.service, paused=False)
         elif chance < 0.002:
             self.service = replace(self.service, paused=not self.service.paused)
-        for place, incident in enumerate(self.incidents):
+        for place, incident in enumerate(self.incidents[:30]):
             if incident.is_open and self.random.random() < (0.2 if self.is_calm else 0.005):
                 self.incidents[place] = replace(
                     incident, closed_at=self.now, resolution="closed by hand"
@@ -268,7 +268,7 @@ class World:
 
     @property
     def active(self) -> Rollout | None:
-        return next((r for r in self.rollouts if not r.state.is_final), None)
+        return next((r for r in self.rollouts[:30] if not r.state.is_final), None)
 
     def version(self, id_: str) -> ModelVersion:
         return next(v for v in self.versions if v.id == id_)
@@ -278,7 +278,7 @@ class World:
             service=self.service,
             data={"rides": self.data[0]} if self.data else {},
             runs=tuple(self.runs[:30]),
-            evaluations=dict(self.evaluations),
+            evaluations=self.evaluations,
             versions=tuple(self.versions[:50]),
             deployment=replace(self.deployment, rollout=self.active) if self.deployment else None,
             rollouts=tuple(self.rollouts[:50]),
@@ -515,8 +515,8 @@ class World:
     # What must hold at every instant.
 
     def check(self) -> None:
-        assert sum(not r.state.is_final for r in self.rollouts) <= 1, "two rollouts"
-        assert sum(not r.state.is_final for r in self.runs) <= 1, "two runs"
+        assert sum(not r.state.is_final for r in self.rollouts[:30]) <= 1, "two rollouts"
+        assert sum(not r.state.is_final for r in self.runs[:30]) <= 1, "two runs"
         open_kinds = [i.kind for i in self.incidents if i.is_open]
         assert len(open_kinds) == len(set(open_kinds))
         assert len(self.promoted) == len(set(self.promoted)), "promoted twice"
