@@ -28,7 +28,7 @@ _MOST_CATEGORIES = 50
 _MOST_CODES = 12
 _UNSEEN_SHARE = 0.005
 _ROOM = 0.25
-_ORDERED = (DataType.INTEGER, DataType.DATE, DataType.DATETIME)
+_TEMPORAL = (DataType.DATE, DataType.DATETIME)
 
 
 def infer_schema(
@@ -185,9 +185,10 @@ def _exact(profile: Profile, table: "pl.LazyFrame") -> dict[str, frozenset[str]]
         if column.row_count < _ENOUGH_ROWS:
             continue
         value = value_of(column.name, column.type)
-        if _may_be_unique(column):
+        may_be_unique = _may_be_unique(column)
+        if may_be_unique:
             queries[column.name, "unique"] = (~repeats(value)).all()
-        if column.type in _ORDERED:
+        if column.type in _TEMPORAL or (may_be_unique and column.type is DataType.INTEGER):
             queries[column.name, "increasing"] = (~out_of_order(value)).all()
         if column.type is DataType.STRING and not _categories(column):
             queries[column.name, "form"] = _form(value)

@@ -16,7 +16,8 @@ def report_lines(report: CheckReport, *, title: str = "") -> list[str]:
 
 def headline(report: CheckReport) -> str:
     """The report in one clause: `refused: 2 of 40 checks failed on 8,645 rows, 1 warning`."""
-    checks, rows = len(report.results), f"{report.row_count:,} rows"
+    checks = len(report.results)
+    rows = f"{report.row_count:,} row{'' if report.row_count == 1 else 's'}"
     warnings = len(report.warnings)
     noted = f", {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
     if not report.passed:
