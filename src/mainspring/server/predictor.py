@@ -187,8 +187,14 @@ class _DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A second handle keeps the port open while uvloop lets go of it: connections that the kernel
+        # completed meanwhile would be reset with their requests.
+        lasts = [listening.dup() for listening in sockets or []]
         for server in self.servers:
             server.close()
+        await asyncio.sleep(0)
+        for last in lasts:
+            await self._accept_the_rest(last)
         # Connections that were accepted last may have a request on its way.
         linger_until = time.monotonic() + _LINGER_SECONDS
         while (
@@ -198,3 +204,20 @@ class _DrainingServer(uvicorn.Server):
         ):
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+
+    async def _accept_the_rest(self, listening: socket.socket) -> None:
+        listening.setblocking(False)
+        accepted = []
+        with listening, contextlib.suppress(BlockingIOError):
+            while True:
+                connection, _ = listening.accept()
+                accepted.append(connection)
+        for connection in accepted:
+            connection.setblocking(False)
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
