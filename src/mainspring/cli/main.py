@@ -161,3 +161,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
 def main() -> NoReturn:
     """The console script."""
     sys.exit(run_command())
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ from mainspring.cli.session import Session
 from mainspring.kernel.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
+    from mainspring.config import Settings
     from mainspring.domain.pipeline import Graph
     from mainspring.domain.service import Service, ServiceSpec
     from mainspring.kernel.digests import Digest
@@ -36,6 +37,18 @@ def apply(session: Session, /, file: Path, dry_run: bool) -> None:
 
     The pipeline is drawn up first, so that code that can't run is refused here and not by a loop later.
     """
+    with session.client() as client:
+        changes = apply_declaration(client, session.settings, file, dry_run=dry_run)
+    session.show(changes, list(_lines(changes, dry_run)))
+
+
+def apply_declaration(
+    client: "Client", settings: "Settings", file: Path, *, dry_run: bool = False
+) -> list[Change]:
+    """Put a declaration in force with the code beside it; gives what it changed, service by service.
+
+    Raises `Invalid` before anything is in force if the file, the code or their fit can't be right.
+    """
     from mainspring.pipelines.environment import store_environment
     from mainspring.pipelines.graphs import graph_of
     from mainspring.pipelines.snapshot import take_snapshot
@@ -43,16 +56,15 @@ def apply(session: Session, /, file: Path, dry_run: bool) -> None:
 
     specs = read_declaration(file)
     folder = (file if file.is_dir() else file.parent).absolute()
-    with session.client() as client:
-        project = take_snapshot(client.blobs, folder)
-        environment = store_environment(client.blobs)
+    project = take_snapshot(client.blobs, folder)
+    environment = store_environment(client.blobs)
+    for spec in specs:
+        _check_bindings(spec, graph_of(client.blobs, settings, project, spec.pipeline))
+    changes = [_change(client, spec, project, environment) for spec in specs]
+    if not dry_run:
         for spec in specs:
-            _check_bindings(spec, graph_of(client.blobs, session.settings, project, spec.pipeline))
-        changes = [_change(client, spec, project, environment) for spec in specs]
-        if not dry_run:
-            for spec in specs:
-                _put_in_force(client, spec, project, environment)
-    session.show(changes, list(_lines(changes, dry_run)))
+            _put_in_force(client, spec, project, environment)
+    return changes
 
 
 def _check_bindings(spec: "ServiceSpec", graph: "Graph") -> None:

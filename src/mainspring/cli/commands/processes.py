@@ -35,15 +35,19 @@ def _listening(*names: str) -> Callable[[F], F]:
 
 @click.command()
 @_listening("host", "port", "serving_port", "database")
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when the parent process does.")
 @pass_session
-def up(session: Session, /, **given: Any) -> int:
+def up(session: Session, /, with_parent: bool, **given: Any) -> int:
     """Run everything under one supervisor: API, pages, loops, pipeline worker and serving.
 
     Whatever dies is started again. Ctrl-C ends all of it, answering first what is being asked. Logs are in
     the home's folder `logs`. Port 0 picks a free port.
     """
     from mainspring.server import supervisor
+    from mainspring.server.child import die_with_parent
 
+    if with_parent:
+        die_with_parent()
     session.flags.update(given)
     return supervisor.up(session.settings, say=lambda text: click.echo(text))
 
