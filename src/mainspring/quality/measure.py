@@ -10,6 +10,7 @@ from mainspring.datasets.tables import data_type, reading_clearly
 from mainspring.domain.data_type import DataType
 from mainspring.quality.profile import ColumnProfile, Moments, Profile
 from mainspring.quality.sketches import (
+    Counts,
     Distinct,
     Floats,
     Frequent,
@@ -77,8 +78,7 @@ def _numeric(
             nan_count = int(np.count_nonzero(np.isnan(values)))
             infinite_count = int(np.count_nonzero(~is_finite)) - nan_count
             values = values[is_finite]
-    ordered = np.sort(values)
-    different, counts = _runs(ordered)
+    ordered, different, counts = _sorted(values)
     return ColumnProfile(
         name=name,
         type=type_,
@@ -104,8 +104,7 @@ def _temporal(
         numbers = values.to_physical().cast(pl.Int64).to_numpy()
     else:
         numbers = values.dt.timestamp("us").to_numpy() / 1e6
-    ordered = np.sort(numbers)
-    different, _ = _runs(ordered)
+    ordered, different, _ = _sorted(numbers)
     return ColumnProfile(
         name=name,
         type=type_,
@@ -162,12 +161,24 @@ def _numbers(values: "pl.Series") -> Numbers:
     return values.cast(pl.Float64).to_numpy()
 
 
-def _runs(ordered: Numbers) -> tuple[Numbers, Numbers]:
-    """The different values of a sorted array, and how often each occurs."""
-    if not ordered.size:
-        return ordered, np.empty(0, np.int64)
-    starts = np.concatenate(([0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1))
-    return ordered[starts], np.diff(starts, append=ordered.size)
+def _sorted(values: Numbers) -> tuple[Numbers, Numbers, Counts]:
+    """The values in order, those that differ, and how often each of these occurs."""
+    if not values.size:
+        return values, values, np.empty(0, np.int64)
+    if values.dtype == np.int64:
+        least, span = int(values.min()), int(values.max()) - int(values.min())
+        if span < 2 * values.size:
+            # Close together, they are counted faster than sorted.
+            counts = np.bincount(values - least, minlength=span + 1)
+            found = np.flatnonzero(counts)
+            different, counts = found + least, counts[found]
+            return np.repeat(different, counts), different, counts
+    ordered = np.sort(values)
+    is_new = ordered[1:] != ordered[:-1]
+    if is_new.all():
+        return ordered, ordered, np.ones(ordered.size, np.int64)
+    starts = np.concatenate(([0], np.flatnonzero(is_new) + 1))
+    return ordered, ordered[starts], np.diff(starts, append=ordered.size)
 
 
 def _moments(values: Floats) -> Moments:

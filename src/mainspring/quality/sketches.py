@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Hashes = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.int64]
 Numbers = npt.NDArray[Any]
 """Float64, Int64 or UInt64."""
 
@@ -92,7 +93,7 @@ class Frequent:
         ordered = sorted(self.counts.items(), key=lambda item: (-item[1], str(item[0])))
         return ordered[:limit]
 
-    def add(self, values: "pl.Series | Numbers", counts: npt.NDArray[np.int64]) -> "Frequent":
+    def add(self, values: "pl.Series | Numbers", counts: Counts) -> "Frequent":
         """With different values and how often each occurs."""
         threshold = 0
         if counts.size > FREQUENT_SIZE:
@@ -236,7 +237,7 @@ def _smallest(hashes: Hashes) -> Hashes:
     return likely if likely.size >= DISTINCT_SIZE else np.sort(hashes)[:DISTINCT_SIZE]
 
 
-def _next_count(counts: npt.NDArray[np.int64]) -> int:
+def _next_count(counts: Counts) -> int:
     """The largest count that is not among the `FREQUENT_SIZE` largest."""
     if np.count_nonzero(counts > 1) <= FREQUENT_SIZE:
         return 1
