@@ -4,9 +4,10 @@ from mainspring.domain.event import GatesEvaluated
 from mainspring.domain.gate import GateOutcome, GateResult
 from mainspring.domain.model import ModelVersion
 from mainspring.kernel.errors import Conflict
-from mainspring.registry import queries, rules
+from mainspring.registry import queries
 from mainspring.registry.read import get_model_version_by_id
 from mainspring.registry.requests import GetModelVersionById, RecordGateResults
+from mainspring.registry.rules import passed
 from mainspring.store.tx import Tx
 
 
@@ -27,7 +28,7 @@ def record_gate_results(tx: Tx, request: RecordGateResults) -> ModelVersion:
         GatesEvaluated(
             service=request.service,
             version=version.id,
-            passed=rules.passed(request.results),
+            passed=passed(request.results),
             results=tuple(_in_words(result) for result in request.results),
             why=_why(request.results),
         )

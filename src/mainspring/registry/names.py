@@ -6,6 +6,7 @@ from mainspring.kernel.errors import Invalid, Rejected
 
 CHAMPION = "champion"
 
+MAX_NAME = 250
 MAX_TAG_KEY = 250
 MAX_TAG_VALUE = 100_000
 
@@ -19,6 +20,8 @@ def check_model_name(name: str) -> None:
 
     >>> check_model_name("demand forecast")
     """
+    if len(name) > MAX_NAME:
+        raise Invalid(f"a model's name may be {MAX_NAME} characters long, this one has {len(name)}")
     if not name.strip() or any(sign in name for sign in "/:") or not name.isprintable():
         raise Invalid(
             f"Invalid model name: {name[:100]!r}. Model name cannot be empty, or contain "

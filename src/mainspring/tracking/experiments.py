@@ -18,6 +18,7 @@ from mainspring.tracking.requests import (
 
 def create_experiment(tx: Tx, request: CreateExperiment) -> Experiment:
     """Make an experiment; raises `Conflict` (code `experiment_exists`) if the name is taken."""
+    rules.check_length("name", request.name, rules.MAX_NAME)
     _refuse_taken(tx, request.name)
     id_ = tx.new_id("exp")
     queries.add_experiment(tx, id_, request.name)
@@ -108,6 +109,7 @@ def active_experiment(tx: Tx, id_: str) -> Experiment:
 def _rename(tx: Tx, before: Experiment, name: str) -> None:
     if before.lifecycle is not Lifecycle.ACTIVE:
         raise Conflict("Cannot rename a non-active experiment.", code="deleted")
+    rules.check_length("name", name, rules.MAX_NAME)
     _refuse_taken(tx, name)
     queries.change_experiment(tx, before.id, name=name)
     tx.emit(TrackingChanged(id=before.id, what="experiment renamed", why=f"now {name!r}"))

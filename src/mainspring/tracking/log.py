@@ -16,7 +16,7 @@ def log_batch(tx: Tx, request: LogBatch) -> None:
     """
     require_active_run(tx, request.run)
     for metric in request.metrics:
-        rules.check_key("metric", metric.key)
+        rules.check_metric(metric)
     params, tags = rules.checked_params(request.params), rules.checked_tags(request.tags)
     kept = queries.add_run_params(tx, request.run, params)
     rules.refuse_changes(f"run ID='{request.run}'", kept, params)
@@ -50,6 +50,10 @@ def remove_run_tag(tx: Tx, request: RemoveRunTag) -> None:
 def log_inputs(tx: Tx, request: LogInputs) -> None:
     """Say what a run read and made; saying it again changes nothing."""
     require_active_run(tx, request.run)
+    for item in request.datasets:
+        rules.check_input(item)
+    for link in request.models:
+        rules.check_link(link)
     queries.add_inputs(tx, request.run, request.datasets)
     queries.add_model_links(tx, request.run, request.models)
 

@@ -23,6 +23,10 @@ def create_logged_model(tx: Tx, request: CreateLoggedModel) -> LoggedModel:
     experiment = active_experiment(tx, request.experiment)
     if request.source_run:
         require_active_run(tx, request.source_run)
+    if request.name:
+        rules.check_length("name", request.name, rules.MAX_NAME)
+    if request.model_type:
+        rules.check_length("model_type", request.model_type, 100)
     # MLflow's clients tell a logged model from a registered one by these two characters.
     id_ = LoggedModelId("m-" + tx.new_id("m").removeprefix("m_"))
     model = LoggedModel(

@@ -4,11 +4,16 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 
+from mainspring.domain.run import DatasetInput, Metric, ModelLink
 from mainspring.kernel.errors import Conflict, Invalid
 
 MAX_KEY = 250
 MAX_PARAM_VALUE = 6000
 MAX_TAG_VALUE = 8000
+
+MAX_NAME = 500
+_INT64 = 2**63
+_INT32 = 2**31
 
 # Letters of any script, digits, and a few signs; what could leave a folder is caught beside it.
 _KEY = re.compile(r"[\w\-. :/]+\Z")
@@ -37,6 +42,45 @@ def check_key(kind: str, key: str) -> None:
             f"Invalid {kind} name: {key!r}. Names may be treated as files in certain cases, and must "
             f"not resolve to other names when treated as such. This name would resolve to {plain!r}"
         )
+
+
+def check_length(what: str, text: str, limit: int) -> None:
+    """Raise `Invalid` for a text that is empty or longer than its column."""
+    if not text:
+        raise Invalid(f"Missing value for required parameter '{what}'.")
+    if len(text) > limit:
+        raise Invalid(
+            f"'{what}' exceeds the maximum length of {limit} characters: "
+            f"{text[:40]!r}... has {len(text)}"
+        )
+
+
+def check_metric(metric: Metric) -> None:
+    """Raise `Invalid` unless a metric can be kept."""
+    check_key("metric", metric.key)
+    for what, number in (("step", metric.step), ("timestamp", metric.timestamp_ms)):
+        if not -_INT64 <= number < _INT64:
+            raise Invalid(f"Invalid value {number} for parameter '{what}' supplied.")
+    for what, text in (
+        ("dataset_name", metric.dataset_name),
+        ("dataset_digest", metric.dataset_digest),
+    ):
+        if text is not None:
+            check_length(what, text, MAX_NAME if what == "dataset_name" else 100)
+
+
+def check_input(item: DatasetInput) -> None:
+    """Raise `Invalid` unless a dataset that a run read can be kept."""
+    check_length("dataset.name", item.name, MAX_NAME)
+    check_length("dataset.digest", item.digest, 100)
+    check_length("dataset.source_type", item.source_type, 100)
+
+
+def check_link(link: ModelLink) -> None:
+    """Raise `Invalid` unless a link between a run and a logged model can be kept."""
+    check_length("model_id", link.model, 64)
+    if not -_INT32 <= link.step < _INT32:
+        raise Invalid(f"Invalid value {link.step} for parameter 'step' supplied.")
 
 
 def checked_params(params: Mapping[str, str]) -> dict[str, str]:

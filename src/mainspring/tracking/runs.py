@@ -24,6 +24,7 @@ def create_run(tx: Tx, request: CreateRun) -> Run:
     if request.id and queries.run_exists(tx, id_):
         raise Conflict(f"there is a run {id_} already", code="run_exists")
     tags = rules.checked_tags(request.tags)
+    rules.check_length("run_id", id_, 64)
     name = request.name or tags.get(NAME_TAG) or f"run-{id_[-6:]}"
     run = Run(
         id=id_,
@@ -31,7 +32,7 @@ def create_run(tx: Tx, request: CreateRun) -> Run:
         name=name[:500],
         status=request.status,
         lifecycle=Lifecycle.ACTIVE,
-        user=request.user or tags.get("mlflow.user", "") or tx.actor.name,
+        user=(request.user or tags.get("mlflow.user", "") or tx.actor.name)[:250],
         started_at=request.started_at or tx.now,
         ended_at=None,
         metrics=(),

@@ -15,6 +15,7 @@ Json = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _MAX_INT64 = 2**63 - 1
+_MIN_INT64 = -(2**63)
 
 
 class Params:
@@ -41,7 +42,8 @@ class Params:
         value = self._values.get(name)
         if value is None:
             return default
-        if not isinstance(value, str):
+        # No database column holds a zero byte on every database.
+        if not isinstance(value, str) or "\0" in value:
             raise self._wrong(name, value)
         return value
 
@@ -65,7 +67,11 @@ class Params:
             value = int(value)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _MAX_INT64:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or not _MIN_INT64 <= value <= _MAX_INT64
+        ):
             raise self._wrong(name, value)
         return value
 
@@ -99,6 +105,8 @@ class Params:
             return ()
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+            raise self._wrong(name, value)
+        if any("\0" in each for each in values):
             raise self._wrong(name, value)
         return tuple(values)
 
