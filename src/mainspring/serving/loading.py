@@ -31,13 +31,20 @@ def loaded(blobs: LocalBlobs, manifest: Digest, work: Path) -> Iterator[Predict]
     Raises `Corrupt` for bytes that are not those that were registered, `Invalid` if the model can't be
     loaded or fails on the example stored with it.
     """
+    with laid_out(blobs, manifest, work) as folder:
+        predict = _plain(load_model(folder))
+        _check_on_example(predict, folder)
+        yield predict
+
+
+@contextmanager
+def laid_out(blobs: LocalBlobs, manifest: Digest, work: Path) -> Iterator[Path]:
+    """A model's folder below `work`, every file verified, until the block ends."""
     work.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{hex_part(manifest)[:12]}-", dir=work))
     try:
         lay_out(blobs, read_manifest(blobs, manifest), folder)
-        predict = _plain(load_model(folder))
-        _check_on_example(predict, folder)
-        yield predict
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -87,7 +87,7 @@ class WorkerProcess(asyncio.Protocol):
                 str(os.getpid()),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
-                env=_environment(),
+                env=model_environment(),
             )
         except OSError as error:
             ours.close()
@@ -178,7 +178,7 @@ async def _reap(process: Process) -> None:
         await process.wait()
 
 
-def _environment() -> dict[str, str]:
-    """What a model's code may see of our environment: no token, no database's password."""
+def model_environment() -> dict[str, str]:
+    """The environment of a process that runs a model's code: no token, no database's password."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAINSPRING_")}
     return _THREADS | kept
