@@ -1,15 +1,15 @@
 """Taking data in: files or a frame become stored bytes and a manifest."""
 
 import os
-import tempfile
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mainspring.blobs.port import BlobStore
 from mainspring.blobs.trees import put_files, put_folder, put_manifest
 from mainspring.datasets.tables import columns_of, read_through, table_files
-from mainspring.domain.dataset import Column, Manifest
+from mainspring.domain.dataset import Column, Manifest, ManifestEntry
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Conflict, Invalid, NotFound
 
@@ -61,20 +61,37 @@ def ingest(blobs: BlobStore, source: Path) -> Ingested:
 
 
 def ingest_frame(blobs: BlobStore, frame: "pl.DataFrame") -> Ingested:
-    """Store a frame as one Parquet file; equal frames give equal bytes, hence the same manifest."""
+    """Store a frame as one Parquet file; equal frames give equal bytes, hence the same manifest.
+
+    Raises `Invalid` for a frame without columns, or with objects that Parquet can't hold.
+    """
     if not frame.width:
         raise Invalid("the table has no columns", code="empty_table")
-    with tempfile.TemporaryDirectory(prefix="mainspring-") as folder:
-        # One chunk and a fixed row group, so that the bytes don't depend on how the frame came about.
-        frame.rechunk().write_parquet(Path(folder) / "data.parquet", row_group_size=_ROW_GROUP)
-        manifest = put_files(blobs, Path(folder), ["data.parquet"])
+    data = _parquet(frame)
+    entry = ManifestEntry(path="data.parquet", digest=blobs.put_bytes(data), size_bytes=len(data))
     return Ingested(
-        manifest=put_manifest(blobs, manifest),
+        manifest=put_manifest(blobs, Manifest(entries=(entry,))),
         file_count=1,
-        size_bytes=manifest.size_bytes,
+        size_bytes=entry.size_bytes,
         row_count=frame.height,
         columns=columns_of(frame.schema),
     )
+
+
+def _parquet(frame: "pl.DataFrame") -> bytes:
+    import polars as pl
+
+    objects = [name for name, dtype in frame.schema.items() if dtype == pl.Object]
+    if objects:
+        raise Invalid(
+            f"column {objects[0]!r} holds Python objects",
+            code="unstorable_column",
+            hint="Turn them into numbers, text, dates, lists or structs.",
+        )
+    buffer = BytesIO()
+    # One chunk and a fixed row group, so that the bytes don't depend on how the frame came about.
+    frame.rechunk().write_parquet(buffer, row_group_size=_ROW_GROUP)
+    return buffer.getvalue()
 
 
 def _described(blobs: BlobStore, manifest: Manifest) -> Ingested:

@@ -191,6 +191,13 @@ def test_equal_frames_give_equal_manifests(blobs: LocalBlobs) -> None:
     assert_frame_equal(read_table(blobs, first.manifest), RIDES)
 
 
+def test_a_frame_that_can_not_be_kept_is_refused(blobs: LocalBlobs) -> None:
+    with pytest.raises(Invalid, match="column 'x' holds Python objects"):
+        ingest_frame(blobs, pl.DataFrame({"x": pl.Series([object()], dtype=pl.Object)}))
+    with pytest.raises(Invalid, match="no columns"):
+        ingest_frame(blobs, pl.DataFrame())
+
+
 def test_a_stored_table_that_was_altered_is_not_read(blobs: LocalBlobs) -> None:
     taken = ingest_frame(blobs, RIDES)
     for digest in blobs.digests():
