@@ -78,9 +78,12 @@ def describe(column: ColumnProfile) -> str:
 
 
 def _column(seen: ColumnProfile, exact: frozenset[str]) -> ColumnSchema:
+    is_ordered = "increasing" in exact
     is_id = "unique" in exact and (seen.type is not DataType.INTEGER or _is_dense(seen))
-    categories = None if is_id else _categories(seen)
-    minimum, maximum = (None, None) if is_id or categories else _range(seen)
+    # Numbers in order (months, numbered units, clocks) move on; what is next is not among those seen.
+    moves_on = is_id or is_ordered
+    categories = None if moves_on else _categories(seen)
+    minimum, maximum = (None, None) if moves_on or categories else _range(seen)
     pattern = next((item.removeprefix("pattern:") for item in exact if ":" in item), None)
     return ColumnSchema(
         name=seen.name,
@@ -91,7 +94,7 @@ def _column(seen: ColumnProfile, exact: frozenset[str]) -> ColumnSchema:
         categories=categories,
         pattern=None if categories else pattern,
         unique=is_id,
-        increasing="increasing" in exact and (is_id or seen.type is not DataType.INTEGER),
+        increasing=is_ordered and (is_id or seen.type in _TEMPORAL),
     )
 
 
@@ -126,9 +129,15 @@ def _categories(seen: ColumnProfile) -> tuple[Scalar, ...] | None:
 def _are_codes(seen: ColumnProfile, number: int, count: int) -> bool:
     if seen.type is DataType.STRING:
         return 0 < number <= _MOST_CATEGORIES and count >= 5 * number
-    # Few numbers close together are codes; one alone is just constant so far.
-    span = int(seen.maximum or 0) - int(seen.minimum or 0)
-    return 2 <= number <= _MOST_CODES and span < 2 * number and count >= 10 * number
+    # Few small numbers close together are codes; one alone is just constant so far.
+    least, most = int(seen.minimum or 0), int(seen.maximum or 0)
+    return (
+        2 <= number <= _MOST_CODES
+        and most - least < 2 * number
+        and least >= -1
+        and most < 100
+        and count >= 10 * number
+    )
 
 
 def _range(seen: ColumnProfile) -> tuple[float | None, float | None]:
@@ -148,13 +157,15 @@ def _range(seen: ColumnProfile) -> tuple[float | None, float | None]:
         return None, None
     room = span * (_ROOM + 5 / seen.quantiles.count)
     low, high = least - room, most + room
-    if least >= 0:
+    middle = seen.quantiles.quantile(0.5)
+    # Counts and amounts grow by factors: a tail thrice as long as the rest promises a longer one.
+    is_amount = least >= 0 and most - middle > 3 * (middle - least)
+    if is_amount:
+        high = max(high, 2 * most)
+    if is_amount or least == 0 or (least > 0 and seen.type is DataType.INTEGER):
         low = max(0.0, low)
-        # Counts and amounts grow by factors: a tail thrice as long as the rest promises a longer one.
-        if most - seen.quantiles.quantile(0.5) > 3 * (seen.quantiles.quantile(0.5) - least):
-            low, high = 0.0, max(high, 2 * most)
-    elif most <= 0:
-        high = min(0.0, high)
+    if most == 0:
+        high = 0.0
     return _rounded(low, high, seen)
 
 
@@ -185,10 +196,9 @@ def _exact(profile: Profile, table: "pl.LazyFrame") -> dict[str, frozenset[str]]
         if column.row_count < _ENOUGH_ROWS:
             continue
         value = value_of(column.name, column.type)
-        may_be_unique = _may_be_unique(column)
-        if may_be_unique:
+        if _may_be_unique(column):
             queries[column.name, "unique"] = (~repeats(value)).all()
-        if column.type in _TEMPORAL or (may_be_unique and column.type is DataType.INTEGER):
+        if column.type in _TEMPORAL or (column.type.is_numeric and _varies(column)):
             queries[column.name, "increasing"] = (~out_of_order(value)).all()
         if column.type is DataType.STRING and not _categories(column):
             queries[column.name, "form"] = _form(value)
@@ -253,6 +263,10 @@ def _may_be_unique(column: ColumnProfile) -> bool:
         return False
     distinct = column.distinct_count or 0
     return distinct >= 0.85 * column.row_count
+
+
+def _varies(column: ColumnProfile) -> bool:
+    return column.minimum != column.maximum
 
 
 def _shown(number: float, type_: DataType) -> str:

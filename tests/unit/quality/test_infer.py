@@ -97,6 +97,23 @@ def test_amounts_that_happen_to_differ_are_no_ids() -> None:
     assert not column(infer_schema("d", amounts), "x").unique
 
 
+def test_numbers_in_order_move_on() -> None:
+    table = pl.DataFrame({"month": [n // 50 for n in range(350)], "clock": np.arange(350) * 0.5})
+
+    for proposed in infer_schema("d", table).columns:
+        assert (proposed.categories, proposed.minimum, proposed.maximum) == (None, None, None)
+
+
+def test_a_measure_that_was_positive_so_far_may_fall_below_zero() -> None:
+    table = pl.DataFrame({"temp": RNG.uniform(0.1, 30, 500), "share": [0.0, *RNG.random(499)]})
+
+    temp, share = infer_schema("d", table).columns
+
+    assert isinstance(temp.minimum, float)
+    assert temp.minimum < -5
+    assert share.minimum == 0.0
+
+
 def test_rare_gaps_are_allowed_for() -> None:
     table = pl.DataFrame({"x": [None if n % 50 == 0 else float(n) for n in range(1000)]})
 
