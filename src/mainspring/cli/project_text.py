@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from string import Template
 
+RESERVED = {"split", "train", "evaluate", "table", "holdout", "pl", "ms", "model", "estimator"}
+"""Names that the flow uses itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
@@ -142,9 +145,7 @@ def flow_text(project: Project, service: str) -> str:
 
 def declaration_text(project: Project, service: str) -> str:
     """The text of `mainspring.toml`."""
-    return _DECLARATION.substitute(
-        service=service, dataset=project.dataset, metric=project.metric
-    )
+    return _DECLARATION.substitute(service=service, dataset=project.dataset, metric=project.metric)
 
 
 def _imports(estimator: str, *, encoded: bool) -> str:

@@ -41,7 +41,7 @@ def main() -> None:
         module = importlib.import_module(PROCESSES[name])
         module.run(load_settings())
     except MainspringError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(130)

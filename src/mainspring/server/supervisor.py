@@ -253,7 +253,9 @@ class Supervisor:
             "PYTHONUNBUFFERED": "1",
         }
         # Our children work on the home itself, whatever server the user's shell points at.
-        kept = {k: v for k, v in os.environ.items() if k not in ("MAINSPRING_URL", "MAINSPRING_TOKEN")}
+        kept = {
+            k: v for k, v in os.environ.items() if k not in ("MAINSPRING_URL", "MAINSPRING_TOKEN")
+        }
         return kept | own
 
     def _write_state(self) -> None:

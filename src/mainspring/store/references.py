@@ -56,10 +56,10 @@ def references(tx: Tx) -> Iterator[Reference]:
     for owner, column, kind in _COLUMNS:
         # As text: outputs are JSON, and all that matters here are the digests in it.
         text = cast(column, String)
-        for name, value in tx.execute(select(owner, text).where(column.is_not(None))):
-            for digest in DIGEST.findall(str(value)):
+        for row in tx.execute(select(owner, text).where(column.is_not(None))):
+            for digest in DIGEST.findall(str(row[1])):
                 yield Reference(
-                    place=f"{column.table.name}.{column.name} of {name}",
+                    place=f"{column.table.name}.{column.name} of {row[0]}",
                     digest=Digest(digest),
                     kind=kind,
                 )

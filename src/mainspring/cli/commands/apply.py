@@ -91,7 +91,9 @@ def _check_bindings(spec: "ServiceSpec", graph: "Graph") -> None:
         )
 
 
-def _change(client: "Client", spec: "ServiceSpec", project: "Digest", environment: "Digest") -> Change:
+def _change(
+    client: "Client", spec: "ServiceSpec", project: "Digest", environment: "Digest"
+) -> Change:
     from mainspring.services.requests import GetService
 
     try:
@@ -103,9 +105,7 @@ def _change(client: "Client", spec: "ServiceSpec", project: "Digest", environmen
         parts.append("code")
     if before.environment != environment:
         parts.append("environment")
-    return Change(
-        service=spec.name, state="changed" if parts else "unchanged", parts=tuple(parts)
-    )
+    return Change(service=spec.name, state="changed" if parts else "unchanged", parts=tuple(parts))
 
 
 def _differing(before: "Service", spec: "ServiceSpec") -> Iterator[str]:

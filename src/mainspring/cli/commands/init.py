@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mainspring.cli.global_options import pass_session
+from mainspring.cli.project_text import RESERVED
 from mainspring.cli.session import Session
 from mainspring.kernel.errors import Conflict, Invalid, NotFound
 
@@ -29,6 +30,7 @@ _MOST_CLASSES = 20
 def init(
     session: Session,
     /,
+    *,
     folder: Path,
     source: Path | None,
     target: str | None,
@@ -47,6 +49,11 @@ def init(
         raise Invalid("which column is to be predicted?", hint="Name it with --target.")
     dataset = _identifier(name or _stem(source), "--name")
     service = _identifier(service or target, "--service")
+    for text, option in ((dataset, "--name"), (service, "--service")):
+        if text in RESERVED:
+            raise Invalid(
+                f"{text!r} means something else in flow.py", hint=f"Give another {option}."
+            )
     files = _files(source, dataset, target, service)
     taken = [file for file in files if (folder / file).exists()]
     if taken:
@@ -58,7 +65,12 @@ def init(
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
         (folder / file).write_text(text)
-    session.show(sorted(files), _next_steps(folder, source, dataset, service, files, example))
+    session.show(
+        sorted(files),
+        _next_steps(
+            folder, source=source, dataset=dataset, service=service, files=files, example=example
+        ),
+    )
 
 
 def _files(source: Path, dataset: str, target: str, service: str) -> dict[str, str]:
@@ -100,9 +112,7 @@ def _project(profile: "Profile", schema: str, dataset: str, target: str) -> "Pro
 
     columns = {column.name: column for column in profile.columns}
     if target not in columns:
-        raise NotFound(
-            f"the table has no column {target!r}", hint=f"It has {', '.join(columns)}."
-        )
+        raise NotFound(f"the table has no column {target!r}", hint=f"It has {', '.join(columns)}.")
     names = {each.name for each in parse_schema(schema).columns if each.unique}
     times = [
         column.name
@@ -154,6 +164,7 @@ def _is_class(column: "ColumnProfile") -> bool:
 
 def _next_steps(
     folder: Path,
+    *,
     source: Path,
     dataset: str,
     service: str,
@@ -187,7 +198,9 @@ def _made_up_orders(folder: Path) -> Path:
     frame = pl.DataFrame(
         {
             "order_id": [f"order-{row:05d}" for row in rows],
-            "ordered_at": [f"2026-01-{1 + row // 80 % 28:02d} {row * 7 % 24:02d}:00" for row in rows],
+            "ordered_at": [
+                f"2026-01-{1 + row // 80 % 28:02d} {row * 7 % 24:02d}:00" for row in rows
+            ],
             "country": [("de", "fr", "it", "nl")[row * 13 % 4] for row in rows],
             "items": [1 + row * 31 % 7 for row in rows],
             "is_member": [row * 17 % 3 == 0 for row in rows],
@@ -214,7 +227,5 @@ def _identifier(text: str, option: str) -> str:
 
     name = re.sub(r"\W+", "_", text).strip("_").lower()
     if not name.isidentifier() or keyword.iskeyword(name) or not name.isascii():
-        raise Invalid(
-            f"{text!r} can't be a name in Python code", hint=f"Give one with {option}."
-        )
+        raise Invalid(f"{text!r} can't be a name in Python code", hint=f"Give one with {option}.")
     return name

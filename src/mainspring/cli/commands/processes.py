@@ -49,7 +49,7 @@ def up(session: Session, /, with_parent: bool, **given: Any) -> int:
     if with_parent:
         die_with_parent()
     session.flags.update(given)
-    return supervisor.up(session.settings, say=lambda text: click.echo(text))
+    return supervisor.up(session.settings, say=click.echo)
 
 
 @click.command()

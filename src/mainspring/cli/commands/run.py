@@ -1,12 +1,15 @@
 """`mainspring run`: a pipeline here and now; reading and cancelling runs is derived."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
+
+if TYPE_CHECKING:
+    from mainspring.domain.pipeline import LogLine, StepAttempt
 
 
 class RunGroup(click.Group):
@@ -43,6 +46,7 @@ def run() -> None:
 def start(
     session: Session,
     /,
+    *,
     pipeline: str,
     data: tuple[str, ...],
     params: tuple[str, ...],
@@ -54,16 +58,20 @@ def start(
     Without --data, a dataset parameter reads the dataset of its own name. Values of --param are JSON, or
     text if they aren't. Exit code 1 if the run fails.
     """
-    from mainspring.cli.progress import follow_run
+    from mainspring.pipelines.local import run_pipeline
 
     with session.app() as app:
-        finished = follow_run(
-            app,
+        finished = run_pipeline(
+            app.call,
+            app.blobs,
+            app.settings,
             pipeline,
-            project.absolute(),
-            inputs=dict(_pairs("--data", data)),
+            project=project.absolute(),
+            data=dict(_pairs("--data", data)),
             params={name: _value(text) for name, text in _pairs("--param", params)},
-            say=(lambda _: None) if quiet else session.note,
+            why="asked for on the command line",
+            tracking_uri=_tracking_uri(session),
+            watch=None if quiet else lambda seen: session.note(_told(seen)),
         )
     lines = [f"{finished.id} {finished.state.value}"]
     lines += [f"  {output.kind.value}: {output.summary}" for output in finished.outputs]
@@ -72,6 +80,31 @@ def start(
     session.show(finished, lines)
     if finished.state.value != "succeeded":
         raise click.exceptions.Exit(1)
+
+
+def _told(seen: "StepAttempt | LogLine") -> str:
+    from mainspring.cli.commands.logs import log_text
+    from mainspring.domain.pipeline import LogLine, StepState
+
+    if isinstance(seen, LogLine):
+        return log_text(seen)
+    attempt = f" (try {seen.attempt})" if seen.attempt > 1 else ""
+    if seen.finished_at is None:
+        return f"{seen.node}{attempt}: began"
+    seconds = (seen.finished_at - seen.started_at).total_seconds()
+    text = f"{seen.node}{attempt}: {seen.state.value}"
+    if seen.state is StepState.SUCCEEDED:
+        text += f" in {seconds:.1f} s"
+    return f"{text}: {seen.error}" if seen.error else text
+
+
+def _tracking_uri(session: Session) -> str | None:
+    """Where steps' own `mlflow` calls go: the server that runs on this home, if one does."""
+    from mainspring.server.supervisor import is_up, read_state
+
+    home = session.settings.home
+    state = read_state(home) if is_up(home) else None
+    return None if state is None else str(state["url"])
 
 
 def _pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:

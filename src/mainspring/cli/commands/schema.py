@@ -47,7 +47,9 @@ def infer(session: Session, /, dataset: str, number: int | None, output: Path | 
     output.write_text(text)
     session.show(
         found,
-        [f"{output}: {len(found.columns)} columns, from version {version.number}; read and edit it"],
+        [
+            f"{output}: {len(found.columns)} columns, from version {version.number}; read and edit it"
+        ],
     )
 
 

@@ -161,5 +161,7 @@ def _window_lines(window: "Window | None") -> Iterator[str]:
 def _version_text(version: "ModelVersion | None") -> str:
     if version is None:
         return "none yet"
-    metrics = ", ".join(f"{name} {value:.4g}" for name, value in sorted(version.metrics.items())[:4])
+    metrics = ", ".join(
+        f"{name} {value:.4g}" for name, value in sorted(version.metrics.items())[:4]
+    )
     return f"{version.model} version {version.number}" + (f" ({metrics})" if metrics else "")

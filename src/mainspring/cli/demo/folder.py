@@ -52,7 +52,9 @@ def lay_out(home: Path) -> DemoFolder:
 def _refuse_foreign(home: Path) -> None:
     if is_up(home):
         raise Conflict(
-            f"the demo in {home} is still up", code="already_up", hint="Stop it, or give another --home."
+            f"the demo in {home} is still up",
+            code="already_up",
+            hint="Stop it, or give another --home.",
         )
     if home.exists() and any(home.iterdir()) and not (home / _MARKER).exists():
         raise Conflict(

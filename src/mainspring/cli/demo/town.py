@@ -82,6 +82,10 @@ class Town:
         self._thread.join()
         self._pool.shutdown()
 
+    def let_go(self) -> None:
+        """Let time run to the end of the year."""
+        self.keep_back = 1.0
+
     @property
     def is_over(self) -> bool:
         return not self._thread.is_alive()
@@ -196,7 +200,9 @@ class Town:
     def _connection(self) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=30)
+            connection = http.client.HTTPConnection(
+                self._url.hostname or "", self._url.port, timeout=30
+            )
             self._local.connection = connection
         return connection
 
