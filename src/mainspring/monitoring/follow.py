@@ -4,9 +4,8 @@ Everything here may be killed at any point: the position in the log moves with t
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from mainspring.blobs.port import BlobStore
 from mainspring.config import Settings
@@ -15,6 +14,7 @@ from mainspring.domain.dataset import DatasetVersion, DatasetVersionState
 from mainspring.domain.evaluation import Reference
 from mainspring.domain.model import ModelVersionId
 from mainspring.domain.prediction import Label, Prediction
+from mainspring.domain.request import Call
 from mainspring.domain.service import LabelSource
 from mainspring.kernel.codec import decode
 from mainspring.kernel.errors import Corrupt, NotFound
@@ -22,8 +22,6 @@ from mainspring.monitoring.labels import labels_in
 from mainspring.monitoring.requests import GetProgress, Progress, RecordLabels, RecordPredictions
 from mainspring.registry.requests import GetModelVersionById
 from mainspring.serving.log import reader
-
-Call = Callable[[Any], Any]  # `App.call`, whose answer's type follows from its request's
 
 _LABELS_AT_ONCE = 5000
 # Bounds one transaction: a few thousand rows keep other writers waiting for some tens of milliseconds.

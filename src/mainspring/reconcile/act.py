@@ -1,8 +1,7 @@
 """Carrying out what was planned, by operations; every one of them may be asked for twice."""
 
 import logging
-from collections.abc import Callable
-from typing import Any, assert_never
+from typing import assert_never
 
 from mainspring.blobs.port import BlobStore
 from mainspring.config import Settings
@@ -10,6 +9,7 @@ from mainspring.domain.evaluation import Evaluation
 from mainspring.domain.model import ModelVersion, ModelVersionId
 from mainspring.domain.monitor import IncidentKind
 from mainspring.domain.pipeline import PipelineRun
+from mainspring.domain.request import Call
 from mainspring.domain.run import RunId
 from mainspring.kernel.errors import Conflict, MainspringError, Unavailable
 from mainspring.monitoring.requests import CloseIncident, OpenIncident
@@ -39,8 +39,6 @@ from mainspring.serving.requests import (
     RollBackRollout,
     StartRollout,
 )
-
-Call = Callable[[Any], Any]  # `App.call`, whose answer's type follows from its request's
 
 log = logging.getLogger(__name__)
 

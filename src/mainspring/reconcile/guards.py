@@ -8,7 +8,7 @@ from pathlib import Path
 from mainspring.config import Settings
 from mainspring.domain.prediction import Label, Prediction
 from mainspring.domain.rollout import GuardReading, Rollout, RolloutId
-from mainspring.serving import guards
+from mainspring.serving.guards import readings
 from mainspring.serving.log import reader
 from mainspring.serving.log.ids import time_of
 from mainspring.serving.log.writer import MAX_SEGMENT_AGE
@@ -43,7 +43,7 @@ class Traffic:
         self._read_on(step, rollout)
         of_candidate = [p for p in step.predictions if p.version == rollout.candidate]
         of_champion = [p for p in step.predictions if p.version == rollout.champion]
-        found = guards.readings(
+        found = readings(
             rollout.guards,
             candidate=of_candidate,
             champion=of_champion,

@@ -20,7 +20,14 @@ from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Invalid, Unavailable
 
 _MODULE = "mainspring.reconcile.judge_process"
-_TIMEOUT_SECONDS = 900.0
+# Longer than both models may take to score the rows, so that their own limit tells first.
+_TIMEOUT_SECONDS = 1500.0
+
+AGAIN = 75
+"""Exit status of a judging process that may succeed another time."""
+
+FAILED = 4
+"""Exit status of one that says on its last line of standard error why it can't judge."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +90,8 @@ def _run(job: Job) -> tuple[GateResult, ...]:
             f"the judging process was killed by signal {-done.returncode}", code="judging_killed"
         )
     if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise Invalid(f"judging failed: {' '.join(last)}", code="judging_failed")
+        said = " ".join(done.stderr.decode(errors="replace").strip().splitlines()[-1:])
+        if done.returncode == AGAIN:
+            raise Unavailable(f"the candidate could not be judged yet: {said}")
+        raise Invalid(f"judging failed: {said}", code="judging_failed")
     return decode(done.stdout, tuple[GateResult, ...], what="gate results")

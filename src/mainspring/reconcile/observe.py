@@ -1,8 +1,7 @@
 """Gathering what the plans look at, by operations like everybody else."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from mainspring.blobs.port import BlobStore
 from mainspring.datasets.requests import GetDatasetVersion
@@ -10,6 +9,7 @@ from mainspring.domain.dataset import DatasetVersion
 from mainspring.domain.evaluation import Evaluation
 from mainspring.domain.model import ModelVersion, ModelVersionId
 from mainspring.domain.pipeline import PipelineRun, PipelineRunState, ValueKind
+from mainspring.domain.request import Call
 from mainspring.domain.rollout import Deployment, Rollout
 from mainspring.domain.run import RunId
 from mainspring.domain.service import Service
@@ -22,8 +22,6 @@ from mainspring.reconcile.guards import Traffic
 from mainspring.reconcile.seen import SeenForMonitoring, SeenForRollout, SeenForTraining
 from mainspring.registry.requests import GetModelVersionById, ListApprovals, ListModelVersions
 from mainspring.serving.requests import GetDeployment, ListRollouts, ListServingReports
-
-Call = Callable[[Any], Any]  # `App.call`, whose answer's type follows from its request's
 
 _RUNS = 30
 _VERSIONS = 50
