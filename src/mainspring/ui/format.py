@@ -1,5 +1,6 @@
 """Numbers, sizes and times as people read them."""
 
+import json
 import math
 from datetime import UTC, datetime
 
@@ -28,6 +29,36 @@ def number(value: float | int | None, digits: int = 4) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return text.replace("-", "−")
+
+
+def cell(value: str | int | float | bool | None) -> str:
+    """A value of a table's row as it is, but for the noise behind a float's last meaningful digit.
+
+    >>> cell(47.480000000000004), cell(True), cell(None), cell(1234567)
+    ('47.48', 'true', 'missing', '1234567')
+    """
+    if value is None:
+        return "missing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def brief(request: str) -> str:
+    """A request's JSON as a few words: its fields, without quotes and what is not given.
+
+    >>> brief('{"name":"churn","why":null,"steps":[]}'), brief("not JSON")
+    ('name churn', 'not JSON')
+    """
+    try:
+        fields = json.loads(request)
+    except ValueError:
+        return request
+    if not isinstance(fields, dict):
+        return request
+    kept = {k: v for k, v in fields.items() if v not in (None, "", [], {})}
+    plain = {k: v for k, v in kept.items() if isinstance(v, str | int | float)}
+    return ", ".join(f"{k} {v}" for k, v in (plain or kept).items())[:300]
 
 
 def compact(value: float | int) -> str:

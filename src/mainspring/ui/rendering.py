@@ -42,6 +42,8 @@ def environment() -> Environment:
     made.filters.update(
         number=fmt.number,
         share=fmt.share,
+        cell=fmt.cell,
+        brief=fmt.brief,
         signed=fmt.signed,
         size=fmt.size,
         duration=fmt.duration,

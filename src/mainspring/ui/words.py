@@ -114,6 +114,10 @@ def _sentence(event: Event, names: Names) -> Markup:
             return Markup("refused {}: {}").format(
                 dataset_link(name, number), _counted(len(failed), "failed check")
             )
+        case events.CheckReportRecorded(dataset=name, number=number, passed=passed):
+            return Markup("checked {}: it {}").format(
+                dataset_link(name, number), "passed" if passed else "failed"
+            )
         case events.SchemaAccepted(dataset=name, number=number):
             return Markup("put schema {} of {} in force").format(
                 number, link(links.to_dataset(name), name)

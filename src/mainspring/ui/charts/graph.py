@@ -10,7 +10,8 @@ from mainspring.ui import format as fmt
 from mainspring.ui.charts.layers import layout
 from mainspring.ui.charts.svg import el, percent
 
-_WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _PAD = 168, 44, 44, 20, 4
+_WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _PAD = 164, 44, 40, 20, 4
+_SHRINKABLE = 1300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,8 @@ def graph_picture(nodes: Sequence[GraphNode], title: str) -> Markup:
         el("title", title),
         *edges,
         *boxes,
-        class_="graph",
+        # A picture that is only a little too wide is made smaller; a far wider one is scrolled.
+        class_="graph fits" if width < _SHRINKABLE else "graph",
         width=width,
         height=height,
         viewBox=f"0 0 {width:.0f} {height:.0f}",

@@ -81,7 +81,9 @@ def line_chart(chart: LineChart) -> Markup:
         title=_describe(chart, values),
         class_="axes",
     )
-    keys = [Key(class_=s.class_, label=s.name) for s in chart.series if _has_points(s)]
+    # A single line is named by the title.
+    named = chart.series if len(chart.series) > 1 else ()
+    keys = [Key(class_=s.class_, label=s.name) for s in named if _has_points(s)]
     keys += [Key(class_="limit", label=limit.label) for limit in chart.limits]
     return figure(chart.id, chart.title, drawn, _table(chart, xs), keys=keys, note=chart.note)
 
@@ -134,7 +136,8 @@ class _Frame:
             start = datetime.fromtimestamp(self.x0, UTC)
             end = datetime.fromtimestamp(self.x1, UTC)
             return [(at.timestamp(), label) for at, label in time_ticks(start, end)]
-        ticks = nice_ticks(self.x0, self.x1)
+        # Steps and versions are whole numbers; there is nothing between two of them.
+        ticks = [t for t in nice_ticks(self.x0, self.x1, 6) if t == round(t)]
         return [(t, fmt.compact(t)) for t in ticks if self.x0 <= t <= self.x1]
 
     def lines(self) -> Markup:

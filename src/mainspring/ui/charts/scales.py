@@ -33,7 +33,7 @@ def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
     return [round(n * step, 12) for n in range(first, last + 1)]
 
 
-def time_ticks(start: datetime, end: datetime, count: int = 5) -> list[tuple[datetime, str]]:
+def time_ticks(start: datetime, end: datetime, count: int = 7) -> list[tuple[datetime, str]]:
     """At most `count` round instants within [start, end], with their labels in UTC.
 
     >>> midnight = datetime(2026, 1, 1, tzinfo=UTC)

@@ -4,6 +4,7 @@ from mainspring.blobs.trees import read_manifest
 from mainspring.domain.actor import Permission
 from mainspring.domain.dataset import Manifest
 from mainspring.domain.model import ModelVersion
+from mainspring.domain.service import Service
 from mainspring.governance.requests import ListEvents
 from mainspring.kernel.errors import Corrupt, NotFound
 from mainspring.monitoring.trace import lineage_of
@@ -15,7 +16,7 @@ from mainspring.registry.requests import (
     ListModelVersions,
 )
 from mainspring.services.requests import ListServices
-from mainspring.serving.requests import ListDeployments
+from mainspring.serving.requests import ListDeployments, ListRollouts
 from mainspring.ui import links
 from mainspring.ui.answering import Asked
 from mainspring.ui.charts.lines import LineChart, Series, line_chart
@@ -42,6 +43,7 @@ def model(reader: Reader, asked: Asked) -> Page:
     found = reader.ask(GetModel(model=name))
     versions = reader.ask(ListModelVersions(model=name, limit=200))
     columns = _metric_columns(versions)
+    fates = _fates(reader, name)
     charts = [
         line_chart(
             LineChart(
@@ -67,7 +69,13 @@ def model(reader: Reader, asked: Asked) -> Page:
         template="model.html",
         title=name,
         section="models",
-        context={"model": found, "versions": versions, "columns": columns, "charts": charts},
+        context={
+            "model": found,
+            "versions": versions,
+            "columns": columns,
+            "charts": charts,
+            "fates": fates,
+        },
     )
 
 
@@ -91,7 +99,7 @@ def model_version(reader: Reader, asked: Asked) -> Page:
         or (d.rollout and d.rollout.candidate == version.id and not d.rollout.state.is_final)
     ]
     service = _service_of(reader, version)
-    lineage = lineage_of(reader.ask, version, service)
+    lineage = lineage_of(reader.ask, version, service.spec.name if service else None)
     events = reader.ask(ListEvents(subject=version.id, limit=100)).items
     return Page(
         template="model_version.html",
@@ -101,10 +109,12 @@ def model_version(reader: Reader, asked: Asked) -> Page:
             "version": version,
             "lineage": lineage,
             "serving": serving,
-            "service": service,
+            "service": service.spec.name if service else None,
             "files": _files(reader, version),
             "told": told(reader, list(events)),
-            "may_approve": reader.may(Permission.APPROVE) and service is not None,
+            "may_approve": service is not None
+            and service.spec.retrain.approvals.production > 0
+            and reader.may(Permission.APPROVE),
             "approval_action": links.to_model(name, version.number) + "/approval",
         },
     )
@@ -126,11 +136,21 @@ def approve(reader: Reader, asked: Asked, fields: dict[str, str]) -> str:
     return links.to_model(name, version.number) + "#approvals"
 
 
-def _service_of(reader: Reader, version: ModelVersion) -> str | None:
+def _fates(reader: Reader, model: str) -> dict[str, str]:
+    """What became of each version that was rolled out, by its id."""
+    fates: dict[str, str] = {}
+    for service in reader.ask(ListServices()):
+        if service.spec.model == model:
+            for rollout in reader.ask(ListRollouts(service=service.spec.name, limit=1000)):
+                fates.setdefault(rollout.candidate, rollout.state.value)
+    return fates
+
+
+def _service_of(reader: Reader, version: ModelVersion) -> Service | None:
     """The service whose declaration names this model."""
     for service in reader.ask(ListServices()):
         if service.spec.model == version.model:
-            return service.spec.name
+            return service
     return None
 
 

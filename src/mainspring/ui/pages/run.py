@@ -75,7 +75,7 @@ def run(reader: Reader, asked: Asked) -> Page:
             "node": node,
             "charts": metric_charts(reader, tracked),
             "made": _made(reader, found),
-            "told": told(reader, list(events)),
+            "told": told(reader, [e for e in events if e.type != "TrackingChanged"]),
             "may_cancel": reader.may(Permission.RUN) and not found.state.is_final,
         },
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mainspring.datasets.requests import ListDatasets
 from mainspring.domain.actor import Permission
 from mainspring.domain.approval import Approval
 from mainspring.domain.model import ModelVersion
@@ -88,6 +89,7 @@ def service(reader: Reader, asked: Asked) -> Page:
             "incidents": incidents[:6],
             "runs": reader.ask(ListPipelineRuns(service=name, limit=6)),
             "versions": _versions(reader, found),
+            "known_datasets": {dataset.name for dataset in reader.ask(ListDatasets())},
             "told": decisions(
                 reader, service=name, limit=60, details=asked.get("details") is not None
             ),
