@@ -110,7 +110,7 @@ class Predictor:
         """Ask for one prediction; `parameters` goes beside the inputs."""
         return self.ask("POST", f"/v2/models/{service}/infer", a_question(**columns))
 
-    def wait_ready(self, *, seconds: float = 30.0, numbers: set[str] | None = None) -> None:
+    def wait_ready(self, *, seconds: float = 90.0, numbers: set[str] | None = None) -> None:
         """Wait until it is ready, and holds just these versions if they are given."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
