@@ -13,9 +13,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
-from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 from types import FrameType
 
 import anyio
@@ -39,6 +37,7 @@ from mainspring.api.address import (
 )
 from mainspring.api.edge import Edge, Measures
 from mainspring.api.errors import answer
+from mainspring.api.mlflow import routes as mlflow
 from mainspring.api.rest import routes as rest
 from mainspring.api.rest.stream import EventHub
 from mainspring.api.security import Guard
@@ -171,16 +170,9 @@ def _routes(app: App, hub: EventHub) -> list[BaseRoute]:
         Route("/health", _health(app)),
         *rest.routes(app, hub),
         *login.routes(app, styles=(assets().url("app.css"),)),
-        *_mounted("mainspring.api.mlflow.routes", app),
+        *mlflow.routes(app),
         *ui.routes(app),
     ]
-
-
-def _mounted(module: str, app: App) -> list[BaseRoute]:
-    if find_spec(module.rpartition(".")[0]) is None or find_spec(module) is None:
-        return []
-    found: list[BaseRoute] = import_module(module).routes(app)
-    return found
 
 
 def _health(app: App) -> Callable[[Request], Awaitable[Response]]:
