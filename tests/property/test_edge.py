@@ -79,6 +79,7 @@ def fitting(info: inspect.Type) -> st.SearchStrategy[Any]:
             return anything
 
 
+OPERATION_IDS = [op.name for op in OPERATIONS]
 FITTING = {op.name: fitting(inspect.type_info(op.request)) for op in OPERATIONS}
 
 
@@ -130,20 +131,39 @@ def check_told_well(app: App, response: Any) -> None:
             assert leak not in told["message"]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=[op.name for op in OPERATIONS])
-def test_no_request_makes_an_operation_fail(
-    operation: Operation, fuzzed: tuple[App, Browser]
+def fuzz(
+    operation: Operation, fuzzed: tuple[App, Browser], *, examples: int, derandomize: bool
 ) -> None:
     app, browser = fuzzed
 
     @given(requests(operation))
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples,
+        derandomize=derandomize,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     def holds(request: tuple[str, str, dict[str, Any]]) -> None:
         method, path, sent = request
 
         check_told_well(app, browser.request(method, path, **sent))
 
     holds()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=OPERATION_IDS)
+def test_no_request_makes_an_operation_fail(
+    operation: Operation, fuzzed: tuple[App, Browser]
+) -> None:
+    fuzz(operation, fuzzed, examples=15, derandomize=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operation", OPERATIONS, ids=OPERATION_IDS)
+def test_no_request_of_many_makes_an_operation_fail(
+    operation: Operation, fuzzed: tuple[App, Browser]
+) -> None:
+    fuzz(operation, fuzzed, examples=150, derandomize=False)
 
 
 @given(
@@ -154,7 +174,9 @@ def test_no_request_makes_an_operation_fail(
     body=st.binary(max_size=200),
     kind=st.sampled_from(["application/json", "application/msgpack", "text/plain", ""]),
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=200, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+)
 def test_no_path_or_body_makes_the_server_fail(
     method: str, path: str, body: bytes, kind: str, fuzzed: tuple[App, Browser]
 ) -> None:

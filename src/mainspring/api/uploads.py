@@ -4,11 +4,15 @@ from collections.abc import AsyncIterator, Callable
 from io import RawIOBase
 from typing import BinaryIO, TypeVar, cast
 
+import anyio
 import anyio.from_thread
 import anyio.to_thread
 from starlette.requests import Request
 
 T = TypeVar("T")
+
+# Slow senders hold a thread each; these are not the threads that answer everything else.
+_UPLOADS = anyio.CapacityLimiter(16)
 
 
 class _Body(RawIOBase):
@@ -42,7 +46,7 @@ class _Body(RawIOBase):
 async def read_body(request: Request, work: Callable[[BinaryIO], T]) -> T:
     """Run `work` in a thread with the body as a stream, and give its result."""
     stream = cast(BinaryIO, _Body(request.stream().__aiter__()))
-    return await anyio.to_thread.run_sync(work, stream)
+    return await anyio.to_thread.run_sync(work, stream, limiter=_UPLOADS)
 
 
 def _split(data: bytes, size: int) -> tuple[bytes, bytes]:

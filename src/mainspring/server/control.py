@@ -46,6 +46,7 @@ from mainspring.config import Settings
 from mainspring.domain.actor import Role
 from mainspring.governance.requests import IssueToken, ListEvents, ListTokens
 from mainspring.kernel.errors import Invalid, NotFound, Unavailable
+from mainspring.server.http import BoundedHttp
 from mainspring.server.listen import listen, url_of
 from mainspring.ui import routes as ui
 from mainspring.ui.answering import Asked, page_endpoint
@@ -121,7 +122,8 @@ class _Server(uvicorn.Server):
         self._hub: EventHub = server.state.hub
         config = uvicorn.Config(
             server,
-            http="httptools",
+            http=BoundedHttp,
+            ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,

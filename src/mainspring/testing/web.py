@@ -61,8 +61,11 @@ class Browser:
 
 
 @contextmanager
-def served(application: "ASGIApp") -> Iterator[str]:
-    """Serve an application on a free port of loopback until the block ends; gives its address."""
+def served(application: "ASGIApp", **settings: Any) -> Iterator[str]:
+    """Serve an application on a free port of loopback until the block ends; gives its address.
+
+    `settings` are uvicorn's.
+    """
     import uvicorn
 
     config = uvicorn.Config(
@@ -72,6 +75,7 @@ def served(application: "ASGIApp") -> Iterator[str]:
         access_log=False,
         proxy_headers=False,
         timeout_graceful_shutdown=5,
+        **settings,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
