@@ -40,7 +40,11 @@ class Flusher:
             if self._writing is None:
                 self._write()
             assert self._writing is not None
-            if not await asyncio.shield(self._writing):
+            written = await asyncio.shield(self._writing)
+            # A write that has just ended may not be noted yet, and waiting for it again takes no time at
+            # all: without a turn for others this would go round for ever.
+            await asyncio.sleep(0)
+            if not written:
                 raise Unavailable(
                     f"the prediction log can't be written: {self._log.failure}",
                     code="log_unwritable",
