@@ -1,6 +1,6 @@
 """What every request has in common: its type carries the type of its answer."""
 
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -13,3 +13,9 @@ class Request(msgspec.Struct, Generic[T], frozen=True, kw_only=True, forbid_unkn
     A request is imperative (`Promote`), says everything that its use case needs, and is the same value
     whether it came from the command line, HTTP, a page, a loop or a user's script.
     """
+
+
+class Call(Protocol):
+    """Carries a request out, here or on a server: how loops and workers, who hold no store, get things done."""
+
+    def __call__(self, request: Request[T], /) -> T: ...

@@ -25,11 +25,9 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def enter_project(folder: Path, bytecode: Path) -> None:
+def enter_project(folder: Path) -> None:
     """Import from a laid-out project, and from its `src` if it has one, before anything that is installed."""
     os.chdir(folder)
-    # The folder is shared by every run on this code, and stays as it was laid out.
-    sys.pycache_prefix = str(bytecode)
     for path in (folder / "src", folder):
         if path.is_dir():
             sys.path.insert(0, str(path))

@@ -47,9 +47,8 @@ def graph_of(blobs: BlobStore, settings: Settings, project: Digest, pipeline: st
 def _draw_up(folder: Path, settings: Settings, pipeline: str) -> Graph:
     with tempfile.TemporaryDirectory(dir=settings.work_path, prefix="trace-") as scratch:
         answer = Path(scratch) / "answer.json"
-        bytecode = settings.work_path / "bytecode"
         command = [sys.executable, "-m", "mainspring.pipelines.trace_process"]
-        arguments = [str(folder), pipeline, str(answer), str(bytecode), str(os.getpid())]
+        arguments = [str(folder), pipeline, str(answer), str(os.getpid())]
         try:
             done = subprocess.run(
                 [*command, *arguments],

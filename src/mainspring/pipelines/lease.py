@@ -24,17 +24,22 @@ def lease_name(run: str) -> str:
 
 def find_work(tx: Tx, request: FindWork) -> tuple[str, ...]:
     """Ids of runs that nobody works on and that are not over."""
-    return tuple(queries.takeable(tx, limit=request.limit))
+    return tuple(queries.takeable(tx, holder=request.holder, only=request.run, limit=request.limit))
 
 
 def take_run(tx: Tx, request: TakeRun) -> RunLease | None:
     """Take a run that waits or was left; what its last worker was at counts as interrupted."""
-    candidates = [request.run] if request.run else queries.takeable(tx, limit=_CANDIDATES)
+    candidates: list[str]
+    if request.run:
+        candidates = [request.run]
+    else:
+        candidates = queries.takeable(tx, holder=request.holder, limit=_CANDIDATES)
     duration = timedelta(seconds=request.lease_seconds)
     for id_ in candidates:
         run = run_of(tx, id_, locked=True)
         if run.state.is_final:
             continue
+        _free_from_namesake(tx, lease_name(id_), request.holder)
         lease = leases.acquire(tx, lease_name(id_), request.holder, duration)
         if lease is not None:
             _begin(tx, run, request.holder)
@@ -79,6 +84,12 @@ def held_run(tx: Tx, lease: RunLease) -> PipelineRun:
         )
     leases.check(tx, lease_name(run.id), lease.fence)
     return run
+
+
+def _free_from_namesake(tx: Tx, name: str, holder: str) -> None:
+    fence = queries.fence_of(tx, name, holder)
+    if fence is not None:
+        leases.release(tx, leases.Lease(name=name, holder=holder, fence=fence, expires_at=tx.now))
 
 
 def _begin(tx: Tx, run: PipelineRun, holder: str) -> None:

@@ -77,8 +77,8 @@ def runs(
     return [_run(row) for row in tx.execute(query.limit(limit))]
 
 
-def takeable(tx: Tx, *, limit: int) -> list[str]:
-    """Ids of runs that wait or whose lease ran out, the longest waiting first."""
+def takeable(tx: Tx, *, holder: str, limit: int, only: str | None = None) -> list[str]:
+    """Ids of runs that wait, whose lease ran out or is `holder`'s; the longest waiting first."""
     lease = "run:" + pipeline_runs.c.id
     query = (
         select(pipeline_runs.c.id)
@@ -87,12 +87,21 @@ def takeable(tx: Tx, *, limit: int) -> list[str]:
             pipeline_runs.c.state.in_(
                 [PipelineRunState.REQUESTED.value, PipelineRunState.RUNNING.value]
             ),
-            or_(leases.c.name.is_(None), leases.c.expires_at <= tx.now),
+            or_(leases.c.name.is_(None), leases.c.expires_at <= tx.now, leases.c.holder == holder),
         )
         .order_by(pipeline_runs.c.requested_at, pipeline_runs.c.id)
         .limit(limit)
     )
+    if only is not None:
+        query = query.where(pipeline_runs.c.id == only)
     return list(tx.execute(query).scalars())
+
+
+def fence_of(tx: Tx, lease: str, holder: str) -> int | None:
+    """The fence of a lease, if `holder` has it."""
+    return tx.execute(
+        select(leases.c.fence).where(leases.c.name == lease, leases.c.holder == holder)
+    ).scalar_one_or_none()
 
 
 def change_run(tx: Tx, id_: str, **values: Any) -> None:

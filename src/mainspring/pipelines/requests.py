@@ -84,13 +84,22 @@ class RunLease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindWork(Request[tuple[str, ...]], frozen=True, kw_only=True):
-    """Ids of runs that a worker may take now, the longest waiting first."""
+    """Ids of runs that the worker `holder` may take now, the longest waiting first.
 
+    A run that a worker of the same name holds is among them: see `TakeRun`. `run` asks about one run only.
+    """
+
+    holder: str = ""
+    run: str | None = None
     limit: Annotated[int, Meta(ge=1, le=1000)] = 10
 
 
 class TakeRun(Request[RunLease | None], frozen=True, kw_only=True):
-    """Take a run that waits, or whose worker's lease ran out; None if there is none."""
+    """Take a run that waits, or whose worker's lease ran out; None if there is none.
+
+    A run that a worker of the same name holds is taken from it at once: whoever gives the name away sees to
+    it that only one worker at a time goes by it, so the other must be dead.
+    """
 
     holder: str
     lease_seconds: float = 30.0

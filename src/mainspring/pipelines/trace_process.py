@@ -12,11 +12,11 @@ from mainspring.pipelines.authoring import Pipeline
 from mainspring.pipelines.child import die_with_parent, enter_project, told, users_traceback
 
 
-def main(folder: str, pipeline: str, answer: str, bytecode: str, parent: str) -> None:
+def main(folder: str, pipeline: str, answer: str, parent: str) -> None:
     """Draw up `pipeline` of the project in `folder`, and write what came of it to `answer`."""
     die_with_parent(int(parent))
     project = Path(folder)
-    enter_project(project, Path(bytecode))
+    enter_project(project)
     try:
         result = {"graph": to_plain(_pipeline(project, pipeline).trace())}
     except MainspringError as error:

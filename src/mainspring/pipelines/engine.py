@@ -1,0 +1,143 @@
+"""The worker: takes runs under a lease and carries out their steps, each attempt in a process of its own.
+
+All that must outlive it is recorded through operations, step by step. Killed at any point, it or another
+worker takes the run up again and redoes nothing that was recorded.
+"""
+
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from mainspring.blobs.port import BlobStore
+from mainspring.config import Settings
+from mainspring.domain.pipeline import LogLine, PipelineRun, StepAttempt
+from mainspring.domain.request import Call, Request
+from mainspring.kernel.errors import Conflict, Unavailable
+from mainspring.pipelines.holder import HolderName
+from mainspring.pipelines.requests import FindWork, GetPipelineRun, RunLease, TakeRun
+from mainspring.pipelines.work import RunWork
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LEASE_SECONDS = 15.0
+_POLL_SECONDS = 0.5
+
+Watch = Callable[[StepAttempt | LogLine], None]
+"""Is told of every step that begins or ends and of every line that is printed, while it happens."""
+
+
+class Worker:
+    """Carries out runs, one at a time; its parts side by side as far as `cpus` go.
+
+    `tracking_uri` is where steps' own `mlflow` calls go, with `tracking_token` if that asks for one. Steps
+    see the environment of this process without its `MAINSPRING_*` variables.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        blobs: BlobStore,
+        settings: Settings,
+        tracking_uri: str | None = None,
+        *,
+        tracking_token: str | None = None,
+        cpus: int | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+        watch: Watch | None = None,
+    ) -> None:
+        self._call = call
+        self._blobs = blobs
+        self._settings = settings
+        self._tracking = {
+            key: value
+            for key, value in (
+                ("MLFLOW_TRACKING_URI", tracking_uri),
+                ("MLFLOW_TRACKING_TOKEN", tracking_token),
+            )
+            if value
+        }
+        self._cpus = cpus or len(os.sched_getaffinity(0))
+        self._lease_seconds = lease_seconds
+        self._watch = watch
+        self._stopping = threading.Event()
+        self._holder = HolderName(settings.work_path / "workers")
+
+    def run_next(self) -> PipelineRun | None:
+        """Carry out the run that waits longest, and say how it is now; None if there is none to take.
+
+        A run whose lease is lost midway is left to whoever has it. Raises `Unavailable` if the store can't
+        be reached.
+        """
+        for id_ in self._call(FindWork(holder=self._holder.name)):
+            if self._stopping.is_set():
+                return None
+            if (lease := self._take(id_)) is not None:
+                return self._carry_out(lease)
+        return None
+
+    def run(self, id_: str) -> PipelineRun:
+        """Carry out one run, waiting for it as long as another worker has it; gives it once it is over."""
+        while True:
+            run = self._call(GetPipelineRun(run=id_))
+            if run.state.is_final or self._stopping.is_set():
+                return run
+            lease = self._take(id_)
+            if lease is not None:
+                self._carry_out(lease)
+            else:
+                self._stopping.wait(_POLL_SECONDS)
+
+    def stop(self) -> None:
+        """From another thread or a signal handler: stop the steps, give the run up for others, return soon."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Give the worker's name away; it can't work afterwards."""
+        self._holder.release()
+
+    def _take(self, id_: str) -> RunLease | None:
+        if not self._call(FindWork(holder=self._holder.name, run=id_)):
+            return None
+        request = TakeRun(run=id_, holder=self._holder.name, lease_seconds=self._lease_seconds)
+        return self._call(request)
+
+    def _carry_out(self, lease: RunLease) -> PipelineRun:
+        scratch = self._settings.work_path / "steps" / lease.run
+        try:
+            RunWork(
+                call=self._patiently,
+                blobs=self._blobs,
+                settings=self._settings,
+                lease=lease,
+                lease_seconds=self._lease_seconds,
+                tracking=self._tracking,
+                cpus=self._cpus,
+                stopping=self._stopping,
+                watch=self._watch,
+            ).go()
+        except Conflict as error:
+            if error.code != "lease_lost":
+                raise
+            log.warning("run %s went to another worker or was ended: %s", lease.run, error.message)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return self._call(GetPipelineRun(run=lease.run))
+
+    def _patiently(self, request: Request[T], /) -> T:
+        """Try a request again while the store is busy, as long as the lease could last twice."""
+        until = time.monotonic() + 2 * self._lease_seconds
+        pause = 0.1
+        while True:
+            try:
+                return self._call(request)
+            except Unavailable:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(pause)
+                pause = min(2 * pause, 2.0)

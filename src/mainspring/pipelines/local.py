@@ -1,0 +1,110 @@
+"""Running a pipeline of a project folder, here and now."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mainspring.blobs.port import BlobStore
+from mainspring.config import Settings
+from mainspring.datasets.requests import GetDatasetVersion
+from mainspring.domain.pipeline import Graph, PipelineRun
+from mainspring.domain.request import Call
+from mainspring.kernel.errors import Invalid, MainspringError
+from mainspring.pipelines.engine import Watch, Worker
+from mainspring.pipelines.environment import store_environment
+from mainspring.pipelines.graphs import graph_of
+from mainspring.pipelines.requests import CancelRun, RequestRun
+from mainspring.pipelines.snapshot import take_snapshot
+
+
+def request_pipeline(
+    call: Call,
+    blobs: BlobStore,
+    settings: Settings,
+    pipeline: str,
+    *,
+    project: Path,
+    data: Mapping[str, str] | None = None,
+    params: Mapping[str, object] | None = None,
+    service: str | None = None,
+    why: str = "",
+) -> PipelineRun:
+    """Snapshot a project and ask for a run of its pipeline `module:function`; a worker takes it from there.
+
+    `data` maps dataset parameters to dataset names, or `name@number` for a certain version; one that is
+    left out is the dataset of the parameter's own name.
+    """
+    snapshot = take_snapshot(blobs, project)
+    graph = graph_of(blobs, settings, snapshot, pipeline)
+    return call(
+        RequestRun(
+            pipeline=pipeline,
+            graph=graph,
+            inputs=_inputs(call, graph, data or {}),
+            project=snapshot,
+            environment=store_environment(blobs),
+            params=dict(params or {}),
+            service=service,
+            why=why,
+        )
+    )
+
+
+def run_pipeline(
+    call: Call,
+    blobs: BlobStore,
+    settings: Settings,
+    pipeline: str,
+    *,
+    project: Path,
+    data: Mapping[str, str] | None = None,
+    params: Mapping[str, object] | None = None,
+    service: str | None = None,
+    why: str = "",
+    tracking_uri: str | None = None,
+    watch: Watch | None = None,
+) -> PipelineRun:
+    """Run a pipeline of a project folder in this process and its children, and give the run once it is over.
+
+    Where another worker was faster to take it, wait for that one. Ctrl-C cancels the run.
+    """
+    run = request_pipeline(
+        call,
+        blobs,
+        settings,
+        pipeline,
+        project=project,
+        data=data,
+        params=params,
+        service=service,
+        why=why,
+    )
+    worker = Worker(call, blobs, settings, tracking_uri, watch=watch)
+    try:
+        return worker.run(run.id)
+    except KeyboardInterrupt:
+        call(CancelRun(run=run.id))
+        raise
+    finally:
+        worker.close()
+
+
+def _inputs(call: Call, graph: Graph, data: Mapping[str, str]) -> dict[str, str]:
+    wanted = [parameter.name for parameter in graph.parameters if parameter.is_dataset]
+    if unknown := sorted(set(data) - set(wanted)):
+        raise Invalid(
+            f"the pipeline {graph.pipeline} has no dataset {unknown[0]!r}",
+            code="wrong_datasets",
+            hint=f"It takes: {', '.join(wanted) or 'none'}.",
+        )
+    inputs: dict[str, str] = {}
+    for parameter in wanted:
+        name, _, number = data.get(parameter, parameter).partition("@")
+        if number and not number.isdecimal():
+            raise Invalid(f"{data[parameter]!r} names no dataset version", hint="Write name@3.")
+        try:
+            version = call(GetDatasetVersion(dataset=name, number=int(number) if number else None))
+        except MainspringError as error:
+            error.where = error.where or f"the dataset parameter {parameter!r}"
+            raise
+        inputs[parameter] = version.id
+    return inputs

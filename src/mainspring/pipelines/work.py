@@ -1,0 +1,394 @@
+"""The work on one run under one lease."""
+
+import os
+import selectors
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mainspring.blobs.port import BlobStore
+from mainspring.config import Settings
+from mainspring.datasets.requests import GetDatasetVersionById
+from mainspring.domain.dataset import DatasetVersion
+from mainspring.domain.pipeline import (
+    LogLine,
+    Node,
+    PipelineRunState,
+    StepAttempt,
+    StepState,
+    StoredValue,
+    ValueKind,
+)
+from mainspring.domain.request import Call
+from mainspring.kernel.errors import MainspringError, Unavailable
+from mainspring.pipelines.attempt import Attempt, Outcome
+from mainspring.pipelines.cache_keys import CacheKey, cache_key
+from mainspring.pipelines.child import clean_environment
+from mainspring.pipelines.fingerprint import Fingerprinter
+from mainspring.pipelines.heart import Heart
+from mainspring.pipelines.plan import next_instant, picked, progress_of, ready
+from mainspring.pipelines.requests import (
+    AppendLogs,
+    FindCached,
+    FinishRun,
+    FinishStep,
+    GetPipelineRun,
+    ListSteps,
+    ReleaseRun,
+    RunLease,
+    StartStep,
+)
+from mainspring.pipelines.snapshot import materialise
+from mainspring.pipelines.task import Argument, Kept, KeptDataset, KeptList, Plain, Task
+from mainspring.pipelines.values import read_evaluation
+from mainspring.pipelines.zygote import Zygote
+from mainspring.tracking.requests import GetRun
+
+FLUSH_SECONDS = 0.3
+# A step that is killed from outside again and again is the reason, most likely: it takes all memory.
+MAX_INTERRUPTIONS = 20
+_MAX_METRICS = 500
+
+
+class RunWork:
+    """Carries out what is left of a run, until it is over or no longer ours."""
+
+    def __init__(
+        self,
+        *,
+        call: Call,
+        blobs: BlobStore,
+        settings: Settings,
+        lease: RunLease,
+        lease_seconds: float,
+        tracking: dict[str, str],
+        cpus: int,
+        stopping: threading.Event,
+        watch: Callable[[StepAttempt | LogLine], None] | None,
+    ) -> None:
+        self._call = call
+        self._blobs = blobs
+        self._settings = settings
+        self._lease = lease
+        self._lease_seconds = lease_seconds
+        self._tracking = tracking
+        self._cpus = cpus
+        self._stopping = stopping
+        self._watch = watch or (lambda _: None)
+        self._heart = Heart(call, lease, lease_seconds)
+        self._selector = selectors.DefaultSelector()
+        self._attempts: dict[int, Attempt] = {}
+        self._lines: list[LogLine] = []
+        self._flushed = time.monotonic()
+        self._failure: str | None = None
+
+    def go(self) -> None:
+        """Raises `Conflict` (`lease_lost`) when another worker has the run."""
+        try:
+            if self._prepare():
+                self._carry_out()
+        except KeyboardInterrupt:
+            self._heart.stop()
+            self._call(ReleaseRun(lease=self._lease))
+            raise
+        finally:
+            self._heart.close()
+            self._selector.close()
+
+    def _carry_out(self) -> None:
+        self._zygote = Zygote()
+        self._selector.register(self._zygote, selectors.EVENT_READ, self._on_exits)
+        self._selector.register(self._heart, selectors.EVENT_READ, self._heart.seen)
+        try:
+            self._loop()
+        finally:
+            self._zygote.close()
+            for attempt in self._attempts.values():
+                attempt.ended(None)
+
+    def _prepare(self) -> bool:
+        """Read what is recorded, and lay the code out; False if the run can't work, which then has ended."""
+        try:
+            self._read()
+        except Unavailable:
+            raise
+        except MainspringError as error:
+            self._finish(PipelineRunState.FAILED, error=str(error))
+            return False
+        return True
+
+    def _read(self) -> None:
+        self._run = self._call(GetPipelineRun(run=self._lease.run))
+        self._experiment = self._call(GetRun(run=self._run.id)).experiment
+        attempts: tuple[StepAttempt, ...] = self._call(ListSteps(run=self._run.id))
+        self._progress = progress_of(attempts)
+        for node in self._run.graph.nodes:
+            if self._progress.failures.get(node.id, 0) > node.retries:
+                # The worker before us died between the last attempt and the end of the run.
+                errors = [step.error for step in attempts if step.node == node.id and step.error]
+                self._failure = errors[-1] if errors else f"{node.step} failed"
+        self._versions: dict[str, DatasetVersion] = {
+            name: self._call(GetDatasetVersionById(id=id_))
+            for name, id_ in self._run.inputs.items()
+        }
+        self._project = materialise(self._blobs, self._run.project, self._settings.work_path)
+        self._fingerprinter = Fingerprinter(self._project)
+
+    def _loop(self) -> None:
+        while True:
+            if self._heart.lost:
+                self._stop_all(StepState.INTERRUPTED)
+                return
+            if self._run.cancel_requested or self._heart.cancelled:
+                self._stop_all(StepState.CANCELLED)
+                self._finish(PipelineRunState.CANCELLED, error="cancelled on request")
+                return
+            if self._stopping.is_set():
+                self._stop_all(StepState.INTERRUPTED)
+                self._call(ReleaseRun(lease=self._lease))
+                return
+            if self._failure is not None:
+                self._stop_all(StepState.CANCELLED)
+                self._finish(PipelineRunState.FAILED, error=self._failure)
+                return
+            if len(self._progress.done) == len(self._run.graph.nodes):
+                self._succeed()
+                return
+            self._begin_ready()
+            self._wait()
+
+    def _begin_ready(self) -> None:
+        while True:
+            now = time.monotonic()
+            nodes = ready(self._run.graph, self._progress, now=now, cpus=self._cpus)
+            # A step that was found in the cache may free others at once.
+            begun = [self._begin(node) for node in nodes]
+            if not any(begun):
+                return
+
+    def _begin(self, node: Node) -> bool:
+        """Begin a step; True if its result is known already."""
+        key, warning = self._key(node)
+        if key is not None and self._use_cached(node, key):
+            return True
+        started = self._call(
+            StartStep(
+                lease=self._lease,
+                node=node.id,
+                cache_key=key.digest if key else None,
+                warning=warning,
+            )
+        )
+        self._progress.active.add(node.id)
+        self._progress.last[node.id] = started.attempt
+        self._watch(started)
+        task = self._task(node, started.attempt)
+        try:
+            attempt = Attempt(node, started.attempt, task, key, self._zygote)
+        except Unavailable as error:
+            self._record(
+                node, started.attempt, Outcome(state=StepState.INTERRUPTED, error=str(error)), None
+            )
+            self._progress.not_before[node.id] = time.monotonic() + 1
+            return False
+        self._attempts[attempt.pid] = attempt
+        for stream in attempt.streams:
+            self._selector.register(stream.fd, selectors.EVENT_READ, attempt)
+        return False
+
+    def _key(self, node: Node) -> tuple[CacheKey | None, str | None]:
+        if not node.cache:
+            return None, None
+        fingerprint = self._fingerprinter.fingerprint(node.step)
+        if fingerprint.opaque:
+            return None, f"not cached: {fingerprint.opaque}"
+        manifests = {name: version.manifest for name, version in self._versions.items()}
+        return cache_key(node, self._run, fingerprint, self._progress.done, manifests), None
+
+    def _use_cached(self, node: Node, key: CacheKey) -> bool:
+        entry = self._call(FindCached(key=key.digest))
+        if entry is None:
+            return False
+        step = self._call(
+            FinishStep(
+                lease=self._lease,
+                node=node.id,
+                attempt=self._progress.last.get(node.id, 0) + 1,
+                state=StepState.CACHED,
+                outputs=entry.outputs,
+                cache_key=key.digest,
+                cached_from=entry.run,
+            )
+        )
+        self._progress.done[node.id] = entry.outputs
+        self._watch(step)
+        return True
+
+    def _task(self, node: Node, attempt: int) -> Task:
+        settings = self._settings
+        return Task(
+            run=self._run.id,
+            node=node.id,
+            step=node.step,
+            attempt=attempt,
+            arguments=self._arguments(node),
+            output_count=node.output_count,
+            project=str(self._project),
+            scratch=str(settings.work_path / "steps" / self._run.id / f"{node.id}-{attempt}"),
+            blobs=str(settings.blobs_path),
+            environment=self._environment(node),
+        )
+
+    def _environment(self, node: Node) -> dict[str, str]:
+        cpus = str(node.cpus)
+        return {
+            **clean_environment(os.environ),
+            **self._tracking_environment(),
+            "MAINSPRING_RUN": self._run.id,
+            # Libraries would each take every core, whatever else runs beside them.
+            "POLARS_MAX_THREADS": cpus,
+            "OMP_NUM_THREADS": cpus,
+            "OPENBLAS_NUM_THREADS": cpus,
+            "MKL_NUM_THREADS": cpus,
+        }
+
+    def _tracking_environment(self) -> dict[str, str]:
+        if not self._tracking:
+            return {}
+        ids = {"MLFLOW_RUN_ID": self._run.id, "MLFLOW_EXPERIMENT_ID": self._experiment}
+        return self._tracking | ids
+
+    def _arguments(self, node: Node) -> dict[str, Argument]:
+        done = self._progress.done
+        arguments: dict[str, Argument] = {}
+        for name, output in node.node_outputs.items():
+            arguments[name] = Kept(picked(done, output.node, output.index))
+        for name, outputs in node.node_lists.items():
+            arguments[name] = KeptList(tuple(picked(done, o.node, o.index) for o in outputs))
+        for name, dataset in node.datasets.items():
+            version = self._versions[dataset.parameter]
+            arguments[name] = KeptDataset(version.dataset, version.number, version.manifest)
+        for name, parameter in node.parameters.items():
+            arguments[name] = Plain(self._run.params[parameter.parameter])
+        for name, constant in node.constants.items():
+            arguments[name] = Plain(constant.value)
+        return arguments
+
+    def _wait(self) -> None:
+        happened = [key for key, _ in self._selector.select(self._patience())]
+        # Output first: the end of a step closes what it is read from.
+        for key in happened:
+            if isinstance(key.data, Attempt) and not key.data.read(key.fd):
+                self._selector.unregister(key.fd)
+        for key in happened:
+            if not isinstance(key.data, Attempt):
+                key.data()
+        now = time.monotonic()
+        for attempt in self._attempts.values():
+            attempt.watch(now)
+        if now - self._flushed >= FLUSH_SECONDS:
+            self._flush()
+
+    def _patience(self) -> float:
+        """How long to wait at most: steps are looked after, and `stop` is heard, several times a second."""
+        until = next_instant(self._progress)
+        if until is None:
+            return FLUSH_SECONDS
+        return min(FLUSH_SECONDS, max(0.0, until - time.monotonic()))
+
+    def _on_exits(self) -> None:
+        exits = self._zygote.exits()
+        if exits is None:
+            self._replace_zygote()
+            return
+        for exit_ in exits:
+            if (attempt := self._attempts.get(exit_.pid)) is not None:
+                self._end(attempt, exit_.status)
+
+    def _replace_zygote(self) -> None:
+        """It was killed, and the steps with it."""
+        self._selector.unregister(self._zygote)
+        self._zygote.close()
+        for attempt in list(self._attempts.values()):
+            self._end(attempt, None)
+        self._zygote = Zygote()
+        self._selector.register(self._zygote, selectors.EVENT_READ, self._on_exits)
+
+    def _end(self, attempt: Attempt, status: int | None) -> None:
+        for stream in attempt.streams:
+            self._selector.unregister(stream.fd)
+        outcome = attempt.ended(status)
+        del self._attempts[attempt.pid]
+        self._take_lines(attempt)
+        self._flush()
+        self._record(attempt.node, attempt.number, outcome, attempt.key)
+
+    def _record(self, node: Node, number: int, outcome: Outcome, key: CacheKey | None) -> None:
+        step = self._call(
+            FinishStep(
+                lease=self._lease,
+                node=node.id,
+                attempt=number,
+                state=outcome.state,
+                outputs=outcome.outputs,
+                error=outcome.error,
+                cache_components=key.components if key else None,
+            )
+        )
+        self._watch(step)
+        progress = self._progress
+        progress.active.discard(node.id)
+        if outcome.state is StepState.SUCCEEDED:
+            progress.done[node.id] = outcome.outputs
+        elif outcome.state is StepState.FAILED:
+            failures = progress.failures[node.id] = progress.failures.get(node.id, 0) + 1
+            progress.not_before[node.id] = time.monotonic() + node.retry_delay_seconds
+            if failures > node.retries:
+                self._failure = self._failure or outcome.error
+        elif outcome.state is StepState.INTERRUPTED:
+            count = progress.interruptions[node.id] = progress.interruptions.get(node.id, 0) + 1
+            if count > MAX_INTERRUPTIONS:
+                self._failure = f"{outcome.error}, {count} times"
+
+    def _stop_all(self, state: StepState) -> None:
+        """Stop what runs and wait for its end; the ends are recorded if the run is still ours."""
+        for attempt in self._attempts.values():
+            error = "the worker stopped" if state is StepState.INTERRUPTED else None
+            attempt.stop(Outcome(state=state, error=error), time.monotonic())
+        while self._attempts and not self._heart.lost:
+            self._wait()
+
+    def _take_lines(self, attempt: Attempt) -> None:
+        for line in attempt.lines:
+            self._watch(line)
+        self._lines += attempt.lines
+        attempt.lines.clear()
+
+    def _flush(self) -> None:
+        for attempt in self._attempts.values():
+            self._take_lines(attempt)
+        self._flushed = time.monotonic()
+        if self._lines and not self._heart.lost:
+            self._call(AppendLogs(run=self._run.id, lines=tuple(self._lines)))
+            self._lines.clear()
+
+    def _succeed(self) -> None:
+        done = self._progress.done
+        graph = self._run.graph
+        outputs = tuple(picked(done, output.node, output.index) for output in graph.outputs)
+        every = [value for node in graph.nodes for value in done[node.id]]
+        self._finish(PipelineRunState.SUCCEEDED, outputs=outputs, metrics=self._metrics(every))
+
+    def _metrics(self, values: list[StoredValue]) -> dict[str, float]:
+        """The numbers of every METRICS value; of equal names the last step's."""
+        found: dict[str, float] = {}
+        for value in values:
+            if value.kind is ValueKind.METRICS:
+                found |= read_evaluation(self._blobs, value).values
+        return dict(list(found.items())[:_MAX_METRICS])
+
+    def _finish(self, state: PipelineRunState, **how: Any) -> None:
+        # No renewal may come after the run has ended: it would find the lease gone.
+        self._heart.stop()
+        self._call(FinishRun(lease=self._lease, state=state, **how))
