@@ -73,8 +73,7 @@ DEFAULT = ExperimentId("0")
 _DEFAULT_NAME = "Default"
 _CONTEXT_TAG = "mlflow.data.context"
 
-# SQLite takes 32,766 values in one statement, PostgreSQL 65,535; a row here has up to ten.
-_ROWS_AT_ONCE = 2000
+# SQLite takes 32,766 values in one statement, PostgreSQL 65,535.
 _IDS_AT_ONCE = 10_000
 
 
@@ -228,31 +227,25 @@ def _pairs(tx: Tx, table: Table, owner: str, ids: Sequence[str]) -> dict[str, di
 
 def _set_pairs(tx: Tx, table: Table, owner: str, id_: str, pairs: Mapping[str, str]) -> None:
     rows = [{owner: id_, "key": key, "value": value} for key, value in sorted(pairs.items())]
-    for some in _chunks(rows, _ROWS_AT_ONCE):
-        statement = _insert(tx, table).values(list(some))
-        tx.execute(
-            statement.on_conflict_do_update(
-                index_elements=[owner, "key"], set_={"value": statement.excluded.value}
-            )
-        )
+    if rows:
+        new = _insert(tx, table)
+        newer = {"value": new.excluded.value}
+        tx.execute(new.on_conflict_do_update(index_elements=[owner, "key"], set_=newer), rows)
 
 
 def _add_pairs(
     tx: Tx, table: Table, owner: str, id_: str, pairs: Mapping[str, str]
 ) -> dict[str, str]:
-    """Add what is not there yet; answers what is there afterwards, for the keys given.
+    """Add what is not there yet; answers all that is there afterwards, if any was given.
 
     Waits for others who add the same key, so that of two values one is seen by the other.
     """
     rows = [{owner: id_, "key": key, "value": value} for key, value in sorted(pairs.items())]
-    found: dict[str, str] = {}
-    for some in _chunks(rows, _ROWS_AT_ONCE):
-        tx.execute(_insert(tx, table).values(list(some)).on_conflict_do_nothing())
-        query = select(table.c.key, table.c.value).where(
-            table.c[owner] == id_, table.c.key.in_([row["key"] for row in some])
-        )
-        found.update({row.key: row.value for row in tx.execute(query)})
-    return found
+    if not rows:
+        return {}
+    tx.execute(_insert(tx, table).on_conflict_do_nothing(), rows)
+    query = select(table.c.key, table.c.value).where(table.c[owner] == id_)
+    return {row.key: row.value for row in tx.execute(query)}
 
 
 def _remove_pair(tx: Tx, table: Table, owner: str, id_: str, key: str) -> bool:
@@ -407,10 +400,9 @@ def add_metrics(tx: Tx, run_id: str, metrics: Sequence[Metric]) -> None:
         }
         for metric in metrics
     ]
-    for some in _chunks(rows, _ROWS_AT_ONCE):
-        tx.execute(_insert(tx, metric_points).values(list(some)).on_conflict_do_nothing())
-    for some in _chunks(_latest_of(rows), _ROWS_AT_ONCE):
-        _advance_latest(tx, some)
+    # Each row by itself in one prepared statement: a statement of many rows is compiled anew each time.
+    tx.execute(_insert(tx, metric_points).on_conflict_do_nothing(), rows)
+    _advance_latest(tx, _latest_of(rows))
 
 
 def _latest_of(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -428,8 +420,8 @@ def _rank(row: Mapping[str, Any]) -> tuple[int, int, float]:
     return row["step"], row["timestamp_ms"], -math.inf if value is None else value
 
 
-def _advance_latest(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
-    now, new = latest_metrics.c, _insert(tx, latest_metrics).values(list(rows))
+def _advance_latest(tx: Tx, rows: list[dict[str, Any]]) -> None:
+    now, new = latest_metrics.c, _insert(tx, latest_metrics)
     given = new.excluded
     is_later = or_(
         given.step > now.step,
@@ -449,7 +441,8 @@ def _advance_latest(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
                 "value": given.value,
             },
             where=is_later,
-        )
+        ),
+        rows,
     )
 
 
@@ -530,14 +523,13 @@ def add_model_metrics(tx: Tx, run_id: str, metrics: Sequence[Metric]) -> None:
         }
         for metric in metrics
     }
-    for some in _chunks([rows[key] for key in sorted(rows)], _ROWS_AT_ONCE):
-        statement = _insert(tx, logged_model_metrics).values(list(some))
-        given = statement.excluded
+    if rows:
+        new = _insert(tx, logged_model_metrics)
+        newer = {"timestamp_ms": new.excluded.timestamp_ms, "value": new.excluded.value}
+        on = ["model", "run", "key", "step"]
         tx.execute(
-            statement.on_conflict_do_update(
-                index_elements=["model", "run", "key", "step"],
-                set_={"timestamp_ms": given.timestamp_ms, "value": given.value},
-            )
+            new.on_conflict_do_update(index_elements=on, set_=newer),
+            [rows[key] for key in sorted(rows)],
         )
 
 
