@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Column, String, cast, select
 
@@ -57,9 +58,10 @@ def references(tx: Tx) -> Iterator[Reference]:
         # As text: outputs are JSON, and all that matters here are the digests in it.
         text = cast(column, String)
         for row in tx.execute(select(owner, text).where(column.is_not(None))):
-            for digest in DIGEST.findall(str(row[1])):
+            name, value = tuple[Any, ...](row)
+            for digest in DIGEST.findall(str(value)):
                 yield Reference(
-                    place=f"{column.table.name}.{column.name} of {row[0]}",
+                    place=f"{column.table.name}.{column.name} of {name}",
                     digest=Digest(digest),
                     kind=kind,
                 )
