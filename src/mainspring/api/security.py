@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mainspring.api.address import STEPS, LocalSecrets
 from mainspring.api.errors import answer
+from mainspring.api.mlflow import errors as mlflow
 from mainspring.app import App
 from mainspring.domain.actor import Actor
 from mainspring.governance.requests import ListTokens
@@ -39,6 +40,8 @@ _PUBLIC = ("/health", LOGIN, STYLE)
 _PUBLIC_PREFIX = "/assets/"
 # Bodies that are streamed to disk; everything else is read into memory.
 _UPLOADS = ("/api/v1/blobs/", "/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/")
+# Where MLflow's clients expect errors in their own words.
+_MLFLOW = ("/api/2.0/", "/api/3.0/", "/ajax-api/")
 # A proxy in front means that the one who asks is elsewhere, whatever address we listen on.
 _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _RECHECK_SECONDS = 1.0
@@ -135,6 +138,8 @@ class Guard:
     def _refusal(self, asked: Asked, error: MainspringError) -> Response:
         if error.code in ("no_token", "bad_token") and asked.is_from_page:
             return RedirectResponse(f"{LOGIN}?to={quote(asked.path, safe='/')}", status_code=303)
+        if asked.path.startswith(_MLFLOW):
+            return mlflow.answer(error, self._app.settings.home)
         return answer(error, home=self._app.settings.home)
 
 

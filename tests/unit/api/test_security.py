@@ -225,3 +225,12 @@ def test_two_apps_of_one_home_know_the_same_secrets(tmp_path: Path) -> None:
     first.close()
 
     assert local_secrets(tmp_path / "home") == local_secrets(tmp_path / "home")
+
+
+def test_mlflow_clients_are_refused_in_their_own_words(app: App, browser: Browser) -> None:
+    a_token(app)
+
+    response = browser.get("/api/2.0/mlflow/experiments/search")
+
+    assert response.status_code == 401
+    assert response.json()["error_code"] == "UNAUTHENTICATED"
