@@ -170,7 +170,10 @@ def _floats(feature: Feature, values: list[Any]) -> tuple[list[Scalar], list[Any
             values = [float(v) if type(v) is int else v for v in values]
         except OverflowError as error:
             raise _bad(feature.name, "holds a number too large for a float") from error
-    if not all(v is None or math.isfinite(v) for v in values):
+    # The sum of finite numbers is finite unless it overflows, and is taken at C's speed.
+    if (None in values or not math.isfinite(sum(values))) and not all(
+        v is None or math.isfinite(v) for v in values
+    ):
         if any(v is not None and math.isinf(v) for v in values):
             raise _bad(feature.name, "holds an infinite number")
         # NaN, which only binary tensors can carry, is one more way to say that the value is missing.
@@ -188,9 +191,10 @@ def _integers(feature: Feature, values: list[Any]) -> tuple[list[Scalar], list[A
         if fraction:
             raise _bad(feature.name, f"holds {fraction[0]}, but takes whole numbers")
         values = [int(v) if type(v) is float else v for v in values]
-    if any(v is not None and v not in _INT64 for v in values):
-        raise _bad(feature.name, "holds a number beyond 64 bits")
     _check_nulls(feature, values)
+    numbers = [v for v in values if v is not None] if None in values else values
+    if numbers and not (min(numbers) in _INT64 and max(numbers) in _INT64):
+        raise _bad(feature.name, "holds a number beyond 64 bits")
     return values, values
 
 

@@ -5,6 +5,7 @@ blobs' folder, the model's manifest, a scratch folder, and the process that this
 It ends when the other end of the socket closes.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -32,6 +33,8 @@ def main() -> None:
         started = time.perf_counter()
         try:
             with loaded(LocalBlobs(Path(blobs)), Digest(manifest), Path(work)) as predict:
+                # What lives now lives until the end: no collection need look through it.
+                gc.freeze()
                 _say_hello(router, None, "", time.perf_counter() - started)
                 _serve(router, predict)
         except (BrokenPipeError, ConnectionResetError):

@@ -312,9 +312,9 @@ def _check_values(tensor: Tensor, values: list[Any]) -> None:
             f"which is no {tensor.datatype}",
         )
     if bounds := _INTEGERS.get(tensor.datatype):
-        low, high = bounds
-        for value in values:
-            if value is not None and not low <= value <= high:
+        numbers = [value for value in values if value is not None]
+        for value in (min(numbers), max(numbers)) if numbers else ():
+            if not bounds[0] <= value <= bounds[1]:
                 raise _bad(tensor, f"holds {value}, which does not fit into {tensor.datatype}")
 
 
