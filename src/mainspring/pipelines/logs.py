@@ -24,6 +24,7 @@ def read_logs(tx: Tx, request: ReadLogs) -> tuple[LogLine, ...]:
             node=request.node,
             attempt=request.attempt,
             after=request.after,
+            newest=request.newest,
             limit=request.limit,
         )
     )

@@ -223,15 +223,24 @@ def add_log_lines(tx: Tx, run_id: str, lines: tuple[LogLine, ...]) -> None:
 
 
 def log_lines(
-    tx: Tx, run_id: str, *, node: str | None, attempt: int | None, after: int, limit: int
+    tx: Tx,
+    run_id: str,
+    *,
+    node: str | None,
+    attempt: int | None,
+    after: int,
+    newest: bool,
+    limit: int,
 ) -> list[LogLine]:
-    """Lines in the order they were kept."""
+    """Lines in the order they were kept: the last of them with `newest`, else the first."""
     query = select(step_logs).where(step_logs.c.run == run_id, step_logs.c.id > after)
     if node is not None:
         query = query.where(step_logs.c.node == node)
     if attempt is not None:
         query = query.where(step_logs.c.attempt == attempt)
-    return [_line(row) for row in tx.execute(query.order_by(step_logs.c.id).limit(limit))]
+    order = step_logs.c.id.desc() if newest else step_logs.c.id
+    lines = [_line(row) for row in tx.execute(query.order_by(order).limit(limit))]
+    return lines[::-1] if newest else lines
 
 
 def _line(row: Row[Any]) -> LogLine:

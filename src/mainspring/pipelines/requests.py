@@ -60,12 +60,16 @@ class ListSteps(Request[tuple[StepAttempt, ...]], frozen=True, kw_only=True):
 
 
 class ReadLogs(Request[tuple[LogLine, ...]], frozen=True, kw_only=True):
-    """Lines that a run's steps printed, in order; those after the line with the id `after`."""
+    """Lines that a run's steps printed, in order; those after the line with the id `after`.
+
+    With `newest` the last `limit` of them, else the first.
+    """
 
     run: str
     node: str | None = None
     attempt: int | None = None
     after: int = 0
+    newest: bool = False
     limit: Annotated[int, Meta(ge=1, le=100_000)] = 1000
 
 
