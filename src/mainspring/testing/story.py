@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mainspring.app import App, loop_actor, open_app
+from mainspring.blobs.trees import put_manifest
 from mainspring.config import Settings
 from mainspring.datasets.tables import scan
 from mainspring.domain.actor import Actor, ActorKind, Role
 from mainspring.domain.data_type import DataType
-from mainspring.domain.dataset import DatasetVersion
+from mainspring.domain.dataset import DatasetVersion, Manifest, ManifestEntry
 from mainspring.domain.evaluation import Reference
 from mainspring.domain.gate import Gate, GateOutcome, GateResult, VersusChampion
 from mainspring.domain.model import ModelVersion
@@ -65,6 +66,7 @@ from mainspring.monitoring.requests import (
     OpenIncident,
     RecordPredictions,
 )
+from mainspring.pipelines.environment import store_environment
 from mainspring.pipelines.requests import (
     AppendLogs,
     FinishRun,
@@ -160,8 +162,10 @@ class _Teller:
         self.log = PredictionLog(app.settings.predictions_path)
         self.ids = IdSource()
         self.references: dict[str, Reference] = {}
-        self.project = app.blobs.put_bytes(b'{"entries":[]}')
-        self.environment = app.blobs.put_bytes(b'{"python":"3.11"}')
+        self.project = self._folder(
+            {"flow.py": b"import mainspring as ms\n", "mainspring.toml": b""}
+        )
+        self.environment = store_environment(app.blobs)
 
     def tell(self) -> Story:
         app = self.app
@@ -469,10 +473,9 @@ class _Teller:
         return version
 
     def _model_folder(self, content: str) -> Digest:
-        from mainspring.blobs.trees import put_manifest
-        from mainspring.domain.dataset import Manifest, ManifestEntry
+        return self._folder({"MLmodel": b"flavors: {}\n", "model.skops": content.encode() * 200})
 
-        files = {"MLmodel": b"flavors: {}\n", "model.skops": content.encode() * 200}
+    def _folder(self, files: dict[str, bytes]) -> Digest:
         entries = tuple(
             ManifestEntry(path=path, digest=self.app.blobs.put_bytes(data), size_bytes=len(data))
             for path, data in files.items()

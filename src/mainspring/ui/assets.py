@@ -53,4 +53,9 @@ async def serve(request: Request) -> Response:
     return Response(content, media_type=media_type, headers={"Cache-Control": keep})
 
 
-ROUTES = [Route("/assets/{version}/{name}", serve)]
+async def icon(request: Request) -> Response:
+    """The icon at the address that browsers try by themselves."""
+    return Response(assets().files["icon.svg"], media_type=_TYPES[".svg"])
+
+
+ROUTES = [Route("/favicon.ico", icon), Route("/assets/{version}/{name}", serve)]

@@ -20,6 +20,7 @@ from mainspring.serving.requests import ListDeployments, ListRollouts
 from mainspring.ui import links
 from mainspring.ui.answering import Asked
 from mainspring.ui.charts.lines import LineChart, Series, line_chart
+from mainspring.ui.pages.provenance import describe_code, describe_environment
 from mainspring.ui.pages.timeline import told
 from mainspring.ui.reader import Reader
 from mainspring.ui.rendering import Page
@@ -108,6 +109,8 @@ def model_version(reader: Reader, asked: Asked) -> Page:
         context={
             "version": version,
             "lineage": lineage,
+            "code": describe_code(reader.app.blobs, lineage.project),
+            "environment": describe_environment(reader.app.blobs, lineage.environment),
             "serving": serving,
             "service": service.spec.name if service else None,
             "files": _files(reader, version),

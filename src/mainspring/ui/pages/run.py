@@ -24,6 +24,7 @@ from mainspring.ui import links
 from mainspring.ui.answering import Asked
 from mainspring.ui.charts.graph import GraphNode, Span, graph_picture, span_bar
 from mainspring.ui.charts.lines import LineChart, Series, line_chart
+from mainspring.ui.pages.provenance import describe_code, describe_environment
 from mainspring.ui.pages.runs import run_seconds
 from mainspring.ui.pages.timeline import told
 from mainspring.ui.reader import Reader
@@ -53,8 +54,7 @@ def run(reader: Reader, asked: Asked) -> Page:
     tracked = reader.ask(GetRun(run=id_))
     node = asked.get("node")
     node = node if node in {n.id for n in found.graph.nodes} else None
-    # The newest lines are wanted; the reading begins at the oldest.
-    lines = reader.ask(ReadLogs(run=id_, node=node, limit=100_000))
+    lines = reader.ask(ReadLogs(run=id_, node=node, newest=True, limit=_LOG_LINES + 1))
     events = reader.ask(ListEvents(subject=id_, limit=50)).items
     return Page(
         template="run.html",
@@ -71,9 +71,11 @@ def run(reader: Reader, asked: Asked) -> Page:
             ),
             "steps": step_lines(steps, found, reader.now),
             "lines": lines[-_LOG_LINES:],
-            "line_count": len(lines),
+            "has_more_lines": len(lines) > _LOG_LINES,
             "node": node,
             "charts": metric_charts(reader, tracked),
+            "code": describe_code(reader.app.blobs, found.project),
+            "environment": describe_environment(reader.app.blobs, found.environment),
             "made": _made(reader, found),
             "told": told(reader, [e for e in events if e.type != "TrackingChanged"]),
             "may_cancel": reader.may(Permission.RUN) and not found.state.is_final,
