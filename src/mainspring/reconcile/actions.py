@@ -128,3 +128,20 @@ def identity(action: Action) -> tuple[str, ...]:
         case ResolveIncident():
             parts = (action.incident,)
     return (type(action).__name__, *map(str, parts))
+
+
+def reason_for(action: Action) -> str:
+    """Why an action is taken, in words.
+
+    >>> reason_for(ResolveIncident(incident=IncidentId("inc_1"), resolution="retrained"))
+    'retrained'
+    """
+    match action:
+        case ShowReadings():
+            return "what the guards read changed"
+        case RaiseIncident():
+            return action.summary
+        case ResolveIncident():
+            return action.resolution
+        case _:
+            return action.why

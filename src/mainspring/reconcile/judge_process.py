@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,11 +55,15 @@ def _told(result: GateResult, problem: str | None) -> GateResult:
 def _held_out(job: Job, champion: Digest) -> HeldOut:
     if job.table is None or job.target is None:
         raise Invalid("the run kept no held-out rows: ms.evaluate keeps them")
-    return HeldOut(
-        truth=_truth(Path(job.blobs), job.table, job.target),
-        candidate=_answers(job, job.candidate, job.table, "candidate"),
-        champion=_answers(job, champion, job.table, "champion"),
-    )
+    # Loading a model's libraries takes seconds; both processes do it at the same time.
+    with ThreadPoolExecutor(2) as pool:
+        theirs = pool.submit(_answers, job, champion, job.table, "champion")
+        ours = pool.submit(_answers, job, job.candidate, job.table, "candidate")
+        return HeldOut(
+            truth=_truth(Path(job.blobs), job.table, job.target),
+            candidate=ours.result(),
+            champion=theirs.result(),
+        )
 
 
 def _answers(job: Job, manifest: Digest, table: Digest, who: str) -> Answers:

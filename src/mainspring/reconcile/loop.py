@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from mainspring.domain.service import Service
 from mainspring.kernel.errors import Conflict, MainspringError, Unavailable
-from mainspring.reconcile.actions import Action, ShowReadings, identity
+from mainspring.reconcile.actions import Action, ShowReadings, identity, reason_for
 
 _FIRST_WAIT = timedelta(seconds=2)
 _LAST_WAIT = timedelta(minutes=5)
@@ -94,7 +94,7 @@ class Loop:
         self._backoff.succeeded(key)
         if isinstance(action, ShowReadings):
             return False
-        log.info("%s: %s: %s", self.name, " ".join(key), getattr(action, "why", ""))
+        log.info("%s: %s: %s", self.name, " ".join(key), reason_for(action))
         return True
 
     def _failed(self, key: tuple[str, ...], now: datetime, error: Exception) -> None:

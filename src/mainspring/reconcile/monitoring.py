@@ -69,8 +69,9 @@ def _as_expected(own: list[Window], has_labels: bool, seen: SeenForMonitoring) -
         measured = next(w.measured for w in own if w.is_closed and is_measured(w, policy))
         if measured and measured.error is not None and measured.expected_error is not None:
             return (
-                f"its error on labelled rows is {measured.error:.4g}, "
-                f"{measured.expected_error:.4g} was expected"
+                f"its error on {measured.labelled_count} labelled rows is {measured.error:.4g}: not "
+                f"shown to be more than {policy.max_error_growth:.0%} above the expected "
+                f"{measured.expected_error:.4g}"
             )
         return "labels show no growth of its error"
     return f"{policy.persistence} windows show no harmful drift"
