@@ -12,7 +12,8 @@ from mainspring.config import Settings
 from mainspring.server.control import create_app_on
 from mainspring.testing.apps import an_app
 from mainspring.testing.chromium import NewContext, running_chromium
-from mainspring.testing.story import ALICE, Story, a_lived_in_app
+from mainspring.testing.story.beginning import ALICE
+from mainspring.testing.story.tell import Story, a_lived_in_app
 from mainspring.testing.web import served
 
 

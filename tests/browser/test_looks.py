@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from mainspring.testing.addresses import EVERYWHERE, addresses_of
 from mainspring.testing.chromium import NewContext, Watched
-from mainspring.testing.story import Story
+from mainspring.testing.story.tell import Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

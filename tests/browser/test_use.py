@@ -14,7 +14,7 @@ from mainspring.registry.requests import ListApprovals
 from mainspring.services.requests import GetService, PauseService
 from mainspring.serving.requests import GetDeployment
 from mainspring.testing.chromium import NewContext, Watched
-from mainspring.testing.story import Story
+from mainspring.testing.story.tell import Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

@@ -1,6 +1,6 @@
 """The address of every kind of page, for tests that visit them all."""
 
-from mainspring.testing.story import Story
+from mainspring.testing.story.tell import Story
 
 EVERYWHERE = (
     "/",

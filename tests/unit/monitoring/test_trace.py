@@ -6,7 +6,7 @@ from mainspring.app import App
 from mainspring.kernel.errors import NotFound
 from mainspring.monitoring.trace import lineage_of, trace
 from mainspring.registry.requests import GetModelVersion
-from mainspring.testing.story import a_lived_in_app
+from mainspring.testing.story.tell import a_lived_in_app
 
 
 def test_a_prediction_is_traced_to_everything_it_came_from(tmp_path: Path) -> None:

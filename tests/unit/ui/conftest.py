@@ -6,7 +6,7 @@ import pytest
 
 from mainspring.app import App
 from mainspring.server.control import create_app_on
-from mainspring.testing.story import Story, a_lived_in_app
+from mainspring.testing.story.tell import Story, a_lived_in_app
 from mainspring.testing.web import Browser
 
 

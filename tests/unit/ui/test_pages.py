@@ -13,7 +13,7 @@ from mainspring.server.control import create_app_on
 from mainspring.services.requests import GetService, PauseService
 from mainspring.testing.addresses import EVERYWHERE, addresses_of
 from mainspring.testing.services import a_service
-from mainspring.testing.story import Story
+from mainspring.testing.story.tell import Story
 from mainspring.testing.web import Browser
 from mainspring.ui import forms
 
