@@ -45,6 +45,8 @@ def weighted(metric: str, truth: Sequence[object] | Array, answers: Answers) -> 
     >>> rmse(np.array([1, 1])), rmse(np.array([2, 0]))
     (1.4142135623730951, 0.0)
     """
+    if len(truth) != len(answers.predictions):
+        return None
     match metric:
         case "rmse" | "mse" | "mae" | "r2":
             return _of_errors(metric, truth, answers)
@@ -63,9 +65,12 @@ def weighted(metric: str, truth: Sequence[object] | Array, answers: Answers) -> 
 def _of_errors(metric: str, truth: Sequence[object] | Array, answers: Answers) -> Weighted | None:
     try:
         real = np.asarray(truth, dtype=float)
-        error = np.asarray(answers.predictions, dtype=float) - real
+        said = np.asarray(answers.predictions, dtype=float)
     except (TypeError, ValueError):
         return None
+    if said.shape != real.shape:
+        return None
+    error = said - real
     if metric == "mae":
         return _mean_of(np.abs(error))
     squares = error**2
@@ -104,7 +109,7 @@ def _f1(truth: Sequence[object] | Array, predictions: Sequence[object] | Array) 
     """F1 of the second class of two in their order, else the mean over all classes, as `evaluate` has it."""
     real = [_plain(value) for value in truth]
     said = [_plain(value) for value in predictions]
-    classes = np.unique(np.array([*real, *said])).tolist()
+    classes = _in_order({*real, *said})
     if len(classes) == 2:
         classes = classes[1:]
     columns = []
@@ -122,6 +127,14 @@ def _f1(truth: Sequence[object] | Array, predictions: Sequence[object] | Array) 
         )
 
     return f1
+
+
+def _in_order(classes: set[Any]) -> list[Any]:
+    try:
+        return sorted(classes)
+    except TypeError:
+        # A model that answers 1 where the truth is "1" is wrong, not a reason to stop.
+        return sorted(classes, key=repr)
 
 
 def _log_loss(truth: Sequence[object] | Array, answers: Answers) -> Weighted | None:

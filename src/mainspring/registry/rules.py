@@ -192,6 +192,14 @@ def _by_rows(
         _worse_by(candidate(weights), champion(weights), versus.max_regression, lower)
         for weights in _resampled(count, seed)
     ]
+    if not np.isfinite(worse).all():
+        return _result(
+            gate,
+            GateOutcome.FAILED,
+            observed,
+            f"{gate.metric} of the two models' answers on the same rows is not always a number",
+            row_count=count,
+        )
     low, high = np.quantile(worse, [1 - versus.confidence, versus.confidence])
     interval = (float(min(low, high)), float(max(low, high)))
     outcome = GateOutcome.PASSED if high <= 0 else GateOutcome.FAILED

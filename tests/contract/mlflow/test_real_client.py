@@ -49,7 +49,7 @@ def saw(
 ) -> dict[str, Any]:
     """What the script saw."""
     if not CLIENT.exists():
-        pytest.fail("there is no .venv-mlflow: make it with `make mlflow-client`", pytrace=False)
+        pytest.fail("there is no .venv-mlflow: make it with `make setup-mlflow`", pytrace=False)
     database = ""
     if request.param == "postgresql":
         database = request.getfixturevalue("postgres").new_database()

@@ -214,6 +214,37 @@ def test_weighted_metrics_are_those_of_repeated_rows(seed: int) -> None:
         assert metric(weights.astype(float)) == pytest.approx(value, rel=1e-9, abs=1e-9), name
 
 
+@pytest.mark.parametrize("metric", ["rmse", "mae", "r2"])
+def test_answers_that_are_no_numbers_never_pass(metric: str) -> None:
+    truth = np.arange(200.0)
+    broken = truth.copy()
+    broken[7] = np.nan
+    gate = Gate(metric=metric, versus_champion=VersusChampion())
+
+    result = judge(
+        [gate], {metric: 1.0}, champion={metric: 1.0}, rows=held_out(truth, broken, truth)
+    )
+
+    assert (result[0].outcome, result[0].interval) == (GateOutcome.FAILED, None)
+
+
+@pytest.mark.parametrize("metric", ["rmse", "accuracy", "f1", "log_loss", "roc_auc"])
+def test_answers_for_other_rows_are_no_answers(metric: str) -> None:
+    truth = np.arange(4) % 2
+
+    assert weighted(metric, truth, Answers(predictions=truth[:3])) is None
+
+
+def test_answers_of_another_kind_than_the_truth_are_wrong() -> None:
+    ones = np.ones(4)
+    answers = Answers(predictions=[0, 1, 1, 0])
+
+    for metric in ("accuracy", "f1"):
+        said = weighted(metric, ["0", "1", "1", "0"], answers)
+        assert said is not None
+        assert said(ones) == 0.0
+
+
 def test_classes_may_be_words() -> None:
     truth = ["a", "b", "c", "a"]
     said = ["a", "c", "c", "a"]
