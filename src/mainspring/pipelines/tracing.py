@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from mainspring.domain.pipeline import (
     Constant,
@@ -20,10 +20,37 @@ from mainspring.kernel.errors import Invalid
 from mainspring.pipelines.dataset import Dataset
 from mainspring.pipelines.refs import Ref, caller
 
-if TYPE_CHECKING:
-    from mainspring.pipelines.authoring import Pipeline, Step
-
 _TRACER: ContextVar["Tracer | None"] = ContextVar("tracer", default=None)
+
+
+class Step(Protocol):
+    """What tracing asks of a step; `authoring.Step` is one."""
+
+    name: str
+    reference: str
+    where: str
+    signature: inspect.Signature
+    annotations: dict[str, Any]
+    retries: int
+    retry_delay_seconds: float
+    timeout_seconds: float | None
+    cpus: int
+    cache: bool
+
+    @property
+    def output_annotations(self) -> tuple[Any, ...] | None: ...
+
+
+class Pipeline(Protocol):
+    """What tracing asks of a pipeline; `authoring.Pipeline` is one."""
+
+    name: str
+    reference: str
+    where: str
+    annotations: dict[str, Any]
+
+    @property
+    def function(self) -> Callable[..., Any]: ...
 
 
 class Tracer:
@@ -33,7 +60,7 @@ class Tracer:
         self.nodes: list[Node] = []
         self._counts: dict[str, int] = {}
 
-    def add(self, step: "Step[Any]", args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def add(self, step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Add a call of a step; gives a `Ref`, or a tuple of them for a step that returns a tuple."""
         where = caller()
         _check_importable(step, where)
@@ -55,7 +82,7 @@ class Tracer:
             return _result(node, step, None, step.annotations.get("return"))
         return tuple(_result(node, step, index, kind) for index, kind in enumerate(kinds))
 
-    def _node(self, step: "Step[Any]") -> Node:
+    def _node(self, step: Step) -> Node:
         count = self._counts[step.name] = self._counts.get(step.name, 0) + 1
         kinds = step.output_annotations
         return Node(
@@ -79,7 +106,7 @@ def current() -> Tracer | None:
     return _TRACER.get()
 
 
-def trace(pipeline: "Pipeline[Any]") -> Graph:
+def trace(pipeline: Pipeline) -> Graph:
     """Call a pipeline's function once and write down what it did."""
     if current() is not None:
         raise Invalid("a pipeline is being drawn up already", where=pipeline.where)
@@ -112,7 +139,7 @@ def place_of(function: Callable[..., Any]) -> str:
 
 
 def _parameters(
-    pipeline: "Pipeline[Any]",
+    pipeline: Pipeline,
 ) -> tuple[tuple[PipelineParameter, ...], dict[str, Ref]]:
     found: list[PipelineParameter] = []
     arguments: dict[str, Ref] = {}
@@ -141,7 +168,7 @@ def _parameters(
     return tuple(found), arguments
 
 
-def _put(node: Node, step: "Step[Any]", name: str, value: Any, where: str) -> None:
+def _put(node: Node, step: Step, name: str, value: Any, where: str) -> None:
     """Note where one argument of a node comes from."""
     wanted = step.annotations.get(name)
     if isinstance(value, Ref):
@@ -174,7 +201,7 @@ def _has_refs(value: Any) -> bool:
     )
 
 
-def _listed(step: "Step[Any]", name: str, value: Any, where: str) -> tuple[NodeOutput, ...]:
+def _listed(step: Step, name: str, value: Any, where: str) -> tuple[NodeOutput, ...]:
     if isinstance(value, list | tuple):
         sources = [item.source for item in value if isinstance(item, Ref)]
         outputs = [source for source in sources if isinstance(source, NodeOutput)]
@@ -188,7 +215,7 @@ def _listed(step: "Step[Any]", name: str, value: Any, where: str) -> tuple[NodeO
     )
 
 
-def _check_kinds(step: "Step[Any]", name: str, wanted: Any, given: Ref, where: str) -> None:
+def _check_kinds(step: Step, name: str, wanted: Any, given: Ref, where: str) -> None:
     """Refuse a value whose declared type can't be what the step asks for."""
     got = given.annotation
     if not (isinstance(wanted, type) and isinstance(got, type)) or got is Dataset:
@@ -204,7 +231,7 @@ def _check_kinds(step: "Step[Any]", name: str, wanted: Any, given: Ref, where: s
     )
 
 
-def _check_constant(step: "Step[Any]", name: str, wanted: Any, value: Any, where: str) -> None:
+def _check_constant(step: Step, name: str, wanted: Any, value: Any, where: str) -> None:
     if wanted not in (int, float, str, bool) or (wanted is float and type(value) is int):
         return
     if type(value) is not wanted:
@@ -230,7 +257,7 @@ def is_plain(value: Any) -> bool:
     return False
 
 
-def _outputs(pipeline: "Pipeline[Any]", returned: Any) -> tuple[NodeOutput, ...]:
+def _outputs(pipeline: Pipeline, returned: Any) -> tuple[NodeOutput, ...]:
     refs = (
         returned if isinstance(returned, list | tuple) else [] if returned is None else [returned]
     )
@@ -247,12 +274,12 @@ def _outputs(pipeline: "Pipeline[Any]", returned: Any) -> tuple[NodeOutput, ...]
     return tuple(outputs)
 
 
-def _result(node: Node, step: "Step[Any]", index: int | None, annotation: Any) -> Ref:
+def _result(node: Node, step: Step, index: int | None, annotation: Any) -> Ref:
     what = f"the result of {step.name}" + ("" if index is None else f" (number {index})")
     return Ref(NodeOutput(node=node.id, index=index), annotation, what)
 
 
-def _check_importable(step: "Step[Any]", where: str) -> None:
+def _check_importable(step: Step, where: str) -> None:
     if "<" in step.reference:
         raise Invalid(
             f"{step.name} is defined inside another function, so no process could import it",
@@ -262,7 +289,7 @@ def _check_importable(step: "Step[Any]", where: str) -> None:
         )
 
 
-def _wrong_parameter(pipeline: "Pipeline[Any]", name: str, why: str) -> Invalid:
+def _wrong_parameter(pipeline: Pipeline, name: str, why: str) -> Invalid:
     return Invalid(
         f"the pipeline {pipeline.name}: its parameter {name!r} {why}",
         code="bad_parameter",

@@ -54,7 +54,8 @@ class Flow:
 
     def steps(self, run: PipelineRun) -> list[StepAttempt]:
         """Every attempt of a run."""
-        return list(self.app.call(ListSteps(run=run.id)))
+        attempts = self.app.call(ListSteps(run=run.id))
+        return list(attempts)
 
     def states(self, run: PipelineRun) -> dict[str, list[str]]:
         """The states of each step's attempts."""
