@@ -16,7 +16,7 @@ def number(value: float | int | None, digits: int = 4) -> str:
     if value is None:
         return "–"
     if isinstance(value, int):
-        return f"{value:,}"
+        return f"{value:,}".replace("-", "−")
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):

@@ -1,6 +1,14 @@
 """Where each thing's page is."""
 
+import re
+from collections.abc import Callable
 from urllib.parse import quote, urlencode
+
+from markupsafe import Markup, escape
+
+from mainspring.ui import format as fmt
+
+_IDS = re.compile(r"\b(run|inc|prd|mv|dsv)_[0-9a-z]{26}\b")
 
 
 def to_service(name: str) -> str:
@@ -48,5 +56,28 @@ def with_query(path: str, **fields: str | int | None) -> str:
     return f"{path}?{urlencode(given)}" if given else path
 
 
+def linked(text: str) -> Markup:
+    """A text in which ids are cut short and lead to what they name; everything else is escaped.
+
+    >>> linked("<run_01kdvnhh000000000000000000>")
+    Markup('&lt;<a href="/runs/run_01kdvnhh000000000000000000">run_…000000</a>&gt;')
+    """
+    parts, end = [], 0
+    for found in _IDS.finditer(text):
+        id_ = found.group()
+        to = _PAGES_OF_IDS.get(found.group(1), to_search)
+        parts += [escape(text[end : found.start()])]
+        parts += [Markup('<a href="{}">{}</a>').format(to(id_), fmt.short_id(id_))]
+        end = found.end()
+    return Markup().join([*parts, escape(text[end:])])
+
+
 def _part(text: str) -> str:
     return quote(text, safe="")
+
+
+_PAGES_OF_IDS: dict[str, Callable[[str], str]] = {
+    "run": to_run,
+    "inc": to_incident,
+    "prd": to_prediction,
+}

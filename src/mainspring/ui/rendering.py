@@ -44,6 +44,7 @@ def environment() -> Environment:
         share=fmt.share,
         cell=fmt.cell,
         brief=fmt.brief,
+        linked=links.linked,
         signed=fmt.signed,
         size=fmt.size,
         duration=fmt.duration,

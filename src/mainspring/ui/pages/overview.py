@@ -69,7 +69,7 @@ def overview(reader: Reader, asked: Asked) -> Page:
         refresh_seconds=10 if cards else None,
         context={
             "cards": cards,
-            "told": decisions(reader, limit=30),
+            "told": decisions(reader, limit=20),
             "datasets": reader.ask(ListDatasets()) if not cards else (),
         },
     )
