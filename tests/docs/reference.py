@@ -5,6 +5,7 @@ import dataclasses
 import re
 import typing
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ FOLDER = ROOT / "docs" / "reference"
 _NOTE = "<!-- Made from the code by tests/docs/reference.py; edit the code. -->\n\n"
 
 
+@cache
 def pages() -> dict[str, str]:
     """Every page by its file's name."""
     made = {
