@@ -8,7 +8,7 @@ dies is tried once more, alone, on another or a new one: predicting twice does n
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,10 +166,10 @@ class Pool:
 
     async def close(self) -> None:
         """Stop every worker and wait for their ends; what still waits fails."""
-        self._shut()
-        await asyncio.gather(*(seat.worker.gone() for seat in self._seats if seat.worker))
-        for task in list(self._tasks):
-            task.cancel()
+        if not self._closed:
+            self._shut()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     # Requests.
 
@@ -329,7 +329,16 @@ class Pool:
             on_answers=lambda _, answers: self._on_answers(seat, answers),
             on_lost=lambda _, why: self._on_lost(seat, why),
         )
-        task = self._loop.create_task(seat.worker.start(self._source))
+        self._keep(self._start_worker(seat.worker))
+
+    async def _start_worker(self, worker: WorkerProcess) -> None:
+        await worker.start(self._source)
+        if self._closed:
+            await worker.gone()
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Hold on to work that `close` must wait for."""
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -341,6 +350,9 @@ class Pool:
             seat.busy = None
         if seat in self._free:
             self._free.remove(seat)
+        if seat.worker:
+            self._keep(seat.worker.gone())
+            seat.worker = None
         delay = 0.0 if not seat.failures else min(_MAX_BACKOFF_SECONDS, 0.25 * 2**seat.failures)
         seat.failures += 1
         if not self._closed:
@@ -354,6 +366,7 @@ class Pool:
         seat.is_ready = False
         if seat.worker:
             seat.worker.stop()
+            self._keep(seat.worker.gone())
 
     def _close_if_idle(self) -> None:
         if self._retired and not self._closed and self._outstanding == 0:

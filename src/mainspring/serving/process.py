@@ -66,6 +66,7 @@ class WorkerProcess(asyncio.Protocol):
         self._said_hello = False
         self._ended = False
         self._reaper: asyncio.Task[None] | None = None
+        self._limit: asyncio.TimerHandle | None = None
 
     @property
     def pid(self) -> int | None:
@@ -95,9 +96,14 @@ class WorkerProcess(asyncio.Protocol):
             return
         finally:
             theirs.close()
+        if self._ended:
+            # Stopped while its process was being made.
+            ours.close()
+            self._finish()
+            return
         ours.setblocking(False)
         await loop.create_connection(lambda: self, sock=ours)
-        loop.call_later(LOAD_SECONDS, self._check_loaded)
+        self._limit = loop.call_later(LOAD_SECONDS, self._check_loaded)
 
     def send(self, batch: wire.Batch) -> None:
         if self._transport is not None:
@@ -142,6 +148,8 @@ class WorkerProcess(asyncio.Protocol):
 
     def _hear_hello(self, hello: wire.Hello) -> None:
         self._said_hello = True
+        if self._limit is not None:
+            self._limit.cancel()
         if hello.error is None:
             log.info("worker %s loaded its model in %.1f s", self.pid, hello.load_seconds)
             self._on_ready(self)
@@ -162,6 +170,8 @@ class WorkerProcess(asyncio.Protocol):
         self._on_lost(self, why)
 
     def _finish(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
         if self._transport is not None:
             self._transport.close()
         if self._process is not None and self._reaper is None:
