@@ -13,6 +13,7 @@ SERIOUS = ("serious", "critical")
 LOOKS = {"wide and light": (1280, "light"), "narrow and dark": (360, "dark")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
 def test_a_lived_in_installation(
     story: Story, story_url: str, new_context: NewContext, look: str

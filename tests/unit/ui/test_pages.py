@@ -88,7 +88,7 @@ def test_every_link_leads_somewhere(pages: Browser, story: Story) -> None:
 def test_the_overview_says_what_answers_and_how_it_is(pages: Browser, story: Story) -> None:
     page = pages.get("/").text
 
-    assert re.search(r">demand v2</a>\s*<span class=\"dim\">answers since", page)
+    assert re.search(r">demand v2</a>\s*<span class=\"dim\">answers; took over", page)
     assert "no model answers, and 40 requests were turned away" in page
     assert "The loops leave it as it is." in page
 

@@ -20,11 +20,17 @@ def decisions(
     token = None
     for _ in range(_PAGES):
         page = reader.ask(ListEvents(service=service, page_token=token, limit=_PAGE))
-        found += [e for e in page.items if details or e.type not in DETAIL_TYPES]
+        found += [e for e in page.items if details or _is_decision(e)]
         token = page.next_token
         if len(found) >= limit or token is None:
             break
     return told(reader, found[:limit])
+
+
+def _is_decision(event: StoredEvent) -> bool:
+    # `ChampionChanged` tells of the same change as its alias.
+    moves_champion = event.type == "AliasMoved" and event.payload.get("alias") == "champion"
+    return event.type not in DETAIL_TYPES and not moves_champion
 
 
 def told(reader: Reader, found: list[StoredEvent]) -> tuple[Told, ...]:
