@@ -1,6 +1,7 @@
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -312,6 +313,25 @@ def test_reports_say_what_a_process_can_answer_with(live_app: App) -> None:
     assert reports[0].ready == (version.id,)
     assert reports[0].address == f"http://127.0.0.1:{predictor.port}"
     assert live_app.call(ListServingReports()) == ()
+
+
+def test_overload_and_slowness_have_statuses_of_their_own(live_app: App) -> None:
+    policy = ServicePolicy(timeout_seconds=0.6, max_queue=1)
+    a_declared_service(live_app, serve=policy)
+    promoted(live_app, a_judged_version(live_app, a_trick_model(), INPUTS))
+    with a_predictor(live_app.settings.home) as predictor:
+        predictor.wait_ready()
+        with ThreadPoolExecutor(8) as threads:
+            busy = list(threads.map(lambda _: predictor.infer(x=-5.0), range(8)))
+        failed = predictor.infer(x=-3.0)
+        slow = predictor.infer(x=-2.0)
+
+    statuses = [status for status, _ in busy]
+    assert set(statuses) == {200, 429}
+    assert "requests wait" in next(body["error"] for status, body in busy if status == 429)
+    assert (failed[0], "told to fail" in failed[1]["error"]) == (500, True)
+    assert (slow[0], "did not answer within 0.6 s" in slow[1]["error"]) == (504, True)
+    assert {r.code for r in logged(live_app) if r.output is None} == {500, 504}
 
 
 def test_question_helper_makes_valid_calls() -> None:
