@@ -483,7 +483,7 @@ def test_one_controller_at_a_time_holds_control(any_app: App) -> None:
     assert any_app.call(HoldControl(holder="b")) is None
     assert any_app.call(HoldControl(holder="a", fence=first.fence)) == first
 
-    any_app.call(ReleaseControl(control=first))
+    any_app.call(ReleaseControl(holder=first.holder, fence=first.fence))
     second = any_app.call(HoldControl(holder="b"))
 
     assert second is not None

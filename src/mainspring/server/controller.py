@@ -194,9 +194,9 @@ class Controller:
         deadline = time.monotonic() + _STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if self._control:
+        if control := self._control:
             try:
-                self._app.call(ReleaseControl(control=self._control))
+                self._app.call(ReleaseControl(holder=control.holder, fence=control.fence))
             except MainspringError as error:
                 log.warning("control could not be given up: %s", error.message)
 

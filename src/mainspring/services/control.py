@@ -32,7 +32,6 @@ def hold_control(tx: Tx, request: HoldControl) -> Control | None:
 
 def release_control(tx: Tx, request: ReleaseControl) -> None:
     """Give the lease up; one that was lost meanwhile is left to its new holder."""
-    control = request.control
     leases.release(
-        tx, Lease(name=_NAME, holder=control.holder, fence=control.fence, expires_at=tx.now)
+        tx, Lease(name=_NAME, holder=request.holder, fence=request.fence, expires_at=tx.now)
     )

@@ -62,4 +62,5 @@ class HoldControl(Request[Control | None], frozen=True, kw_only=True):
 class ReleaseControl(Request[None], frozen=True, kw_only=True):
     """Give the right to run the loops up at once, so that another controller need not wait."""
 
-    control: Control
+    holder: str
+    fence: int
