@@ -16,6 +16,7 @@ import msgspec
 
 from mainspring.domain.pipeline import LogLine, Node, StepState, StoredValue
 from mainspring.pipelines.cache_keys import CacheKey
+from mainspring.pipelines.snapshot import unwritable
 from mainspring.pipelines.task import ANSWER_FILE, TASK_FILE, Answer, Done, Task
 from mainspring.pipelines.zygote import Zygote
 
@@ -69,9 +70,12 @@ class Attempt:
         self._deadline = None if timeout is None else time.monotonic() + timeout
 
     def _begin(self, task: Task, zygote: Zygote) -> int:
-        shutil.rmtree(self._scratch, ignore_errors=True)
-        self._scratch.mkdir(parents=True)
-        (self._scratch / TASK_FILE).write_bytes(msgspec.json.encode(task))
+        try:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.mkdir(parents=True)
+            (self._scratch / TASK_FILE).write_bytes(msgspec.json.encode(task))
+        except OSError as error:
+            raise unwritable(error, self._scratch) from error
         ends = [os.pipe2(os.O_CLOEXEC) for _ in range(2)]
         try:
             pid = zygote.spawn(self._scratch, ends[0][1], ends[1][1])

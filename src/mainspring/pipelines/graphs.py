@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from mainspring.kernel.digests import Digest, hex_part
 from mainspring.kernel.errors import KINDS, Invalid, MainspringError
 from mainspring.pipelines.child import clean_environment
 from mainspring.pipelines.environment import current_environment
-from mainspring.pipelines.snapshot import materialise
+from mainspring.pipelines.snapshot import materialise, unwritable
 
 _TIMEOUT_SECONDS = 120.0
 
@@ -36,11 +37,16 @@ def graph_of(blobs: BlobStore, settings: Settings, project: Digest, pipeline: st
         )
     key = digest_of([project, pipeline, current_environment()])
     kept = settings.work_path / "graphs" / f"{hex_part(key)}.json"
-    if kept.exists():
+    # After a power cut the file may be there and empty; it is drawn up again then.
+    with suppress(FileNotFoundError, Invalid):
         return decode(kept.read_bytes(), Graph, what="graph")
-    graph = _draw_up(materialise(blobs, project, settings.work_path), settings, pipeline)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(kept, canonical(graph))
+    folder = materialise(blobs, project, settings.work_path)
+    try:
+        graph = _draw_up(folder, settings, pipeline)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(kept, canonical(graph))
+    except OSError as error:
+        raise unwritable(error, settings.work_path) from error
     return graph
 
 

@@ -4,6 +4,7 @@ Only code and its settings are kept (see `KEPT`), never data, environments or hi
 small and can be taken at every run.
 """
 
+import errno
 import fnmatch
 import os
 import shutil
@@ -15,7 +16,7 @@ from mainspring.blobs.port import BlobStore
 from mainspring.blobs.trees import lay_out, put_files, put_manifest, read_manifest
 from mainspring.domain.dataset import Manifest
 from mainspring.kernel.digests import Digest, digest_stream, hex_part
-from mainspring.kernel.errors import Invalid, NotFound
+from mainspring.kernel.errors import Invalid, NotFound, Unavailable
 
 KEPT = frozenset(
     ".py .pyi .toml .yaml .yml .json .sql .cfg .ini .txt .jinja .j2".split()  # noqa: SIM905
@@ -53,21 +54,40 @@ def materialise(blobs: BlobStore, manifest: Digest, work: Path) -> Path:
     target = work / "projects" / hex_part(manifest)
     if target.is_dir() and _is_intact(content, target):
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         lay_out(blobs, content, fresh)
-        try:
-            fresh.rename(target)
-        except OSError:
-            if not _is_intact(content, target):
-                # Somebody edited the laid-out files; they go, and whoever still runs on them keeps them open.
-                target.rename(fresh.with_name(fresh.name + "-old"))
-                fresh.rename(target)
+        _put_in_place(fresh, target, content)
+    except OSError as error:
+        raise unwritable(error, work) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(fresh.with_name(fresh.name + "-old"), ignore_errors=True)
+        shutil.rmtree(_aside(fresh), ignore_errors=True)
     return target
+
+
+def unwritable(error: OSError, path: Path) -> Unavailable:
+    """What to tell of a scratch folder that can't be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Unavailable(
+            f"the disk that holds {path} is full", code="disk_full", hint="Free some space on it."
+        )
+    return Unavailable(f"{path} can't be written: {error.strerror}", code="work_unwritable")
+
+
+def _put_in_place(fresh: Path, target: Path, content: Manifest) -> None:
+    try:
+        fresh.rename(target)
+    except OSError:
+        if not _is_intact(content, target):
+            # Somebody edited the files that were laid out; whoever runs on them keeps those it has open.
+            target.rename(_aside(fresh))
+            fresh.rename(target)
+
+
+def _aside(fresh: Path) -> Path:
+    return fresh.with_name(fresh.name + "-old")
 
 
 def _is_intact(content: Manifest, folder: Path) -> bool:

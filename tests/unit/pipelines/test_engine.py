@@ -1,7 +1,6 @@
 """Carrying out runs: order, results, caching, failures, limits."""
 
 import os
-import signal
 import subprocess
 import threading
 import time
@@ -11,7 +10,7 @@ import polars as pl
 import pytest
 
 from mainspring.blobs.trees import read_manifest
-from mainspring.domain.pipeline import PipelineRunState, StepState, ValueKind
+from mainspring.domain.pipeline import PipelineRunState, ValueKind
 from mainspring.domain.run import RunStatus
 from mainspring.kernel.errors import NotFound
 from mainspring.pipelines.requests import CancelRun, GetPipelineRun
@@ -563,5 +562,20 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
-assert signal
-assert StepState
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
+def test_a_full_disk_fails_the_step_and_leaves_nothing_half_done(flow: Flow) -> None:
+    blobs = flow.app.settings.blobs_path
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", blobs], check=True)
+    try:
+        (blobs / "tmp").mkdir()
+        flow.write(one_step("import numpy as np\nreturn np.random.default_rng(1).random(400_000)"))
+
+        run = flow.run()
+
+        assert run.state is PipelineRunState.FAILED
+        assert "is full" in (run.error or "")
+        assert list((blobs / "tmp").iterdir()) == []
+        subprocess.run(["mount", "-o", "remount,size=8m", blobs], check=True)
+        assert flow.run().state is PipelineRunState.SUCCEEDED
+    finally:
+        subprocess.run(["umount", blobs], check=True)
