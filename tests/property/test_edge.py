@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from mainspring.api.address import local_secrets
+from mainspring.api.rest.decode import has_body
 from mainspring.api.rest.paths import filled
 from mainspring.app import App
 from mainspring.operations.operation import Operation
@@ -91,7 +92,7 @@ def requests(draw: st.DrawFn, operation: Operation) -> tuple[str, str, dict[str,
     path = "/api/v1" + filled(operation.path, {name: str(given.pop(name, "x")) for name in names})
     if draw(st.integers(0, 9)) == 0:
         given = draw(st.dictionaries(texts, anything, max_size=4))
-    if operation.method in ("GET", "DELETE"):
+    if not has_body(operation):
         pairs = [(name, str(value)) for name, value in given.items() if value is not None]
         return operation.method, path, {"params": pairs}
     return operation.method, path, {"content": encoded(given), "headers": JSON}

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from mainspring.api.rest.decode import has_body
 from mainspring.api.rest.paths import filled
 from mainspring.domain.request import Request
 from mainspring.kernel.errors import KINDS, Invalid, MainspringError, NotFound, Unavailable
@@ -149,9 +150,9 @@ def wire_form(
     plain: dict[str, Any] = msgspec.to_builtins(request)
     names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
     path = filled(operation.path, {name: _text(plain.pop(name)) for name in names})
-    if operation.method in ("GET", "DELETE"):
-        return path, list(_pairs(plain)), None
-    return path, [], plain
+    if has_body(operation):
+        return path, [], plain
+    return path, list(_pairs(plain)), None
 
 
 def error_of(content: bytes, status: int, url: str) -> MainspringError:

@@ -17,9 +17,15 @@ MSGPACK = "application/msgpack"
 _MAX_PARAMETERS = 1000
 
 
+@cache
 def has_body(operation: Operation) -> bool:
-    """Whether its fields come in a body rather than the query string."""
-    return operation.method not in ("GET", "DELETE")
+    """Whether its fields come in a body rather than the query string.
+
+    DELETE has one only if a field can't be said in a query string.
+    """
+    if operation.method == "DELETE":
+        return any(_is_object(type_) for type_ in _fields_of(operation.request).values())
+    return operation.method != "GET"
 
 
 def request_of(
@@ -136,3 +142,12 @@ def _takes_text(type_: Any) -> bool:
 def _is_sequence(type_: Any) -> bool:
     sequences = (msgspec.inspect.VarTupleType, msgspec.inspect.ListType)
     return any(isinstance(member, sequences) for member in _members(type_))
+
+
+def _is_object(type_: Any) -> bool:
+    objects = (
+        msgspec.inspect.StructType,
+        msgspec.inspect.DataclassType,
+        msgspec.inspect.DictType,
+    )
+    return any(isinstance(member, objects) for member in _members(type_))
