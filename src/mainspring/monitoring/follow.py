@@ -71,20 +71,30 @@ class Follower:
         self._path = settings.predictions_path
         self._references = References(call, blobs)
         self._sizes: dict[str, dict[str, int]] = {}
+        self._finished: dict[str, set[str]] = {}
 
     def has_news(self, service: str) -> bool:
         """Whether segments grew since they were last read; costs a look at the folder."""
-        return self._sizes_of(service) != self._sizes.get(service)
+        return self._sizes_of(service) != self._sizes.get(service, {})
 
     def read_log(self, service: str) -> int:
-        """Record everything new in the service's log; gives back how many records there were."""
+        """Record everything new in the service's log; gives back how many records there were.
+
+        A file that is no segment is passed over: it must not keep the others from being read.
+        """
         sizes = self._sizes_of(service)
         progress: Progress = self._call(GetProgress(service=service))
         count = 0
-        for path in reader.segments(self._path, service):
-            offset = progress.cursors.get(path.name, 0)
-            if offset < sizes.get(path.name, 0):
-                count += self._read_segment(service, path, offset)
+        for path in self._unfinished(service):
+            size, offset = sizes.get(path.name, 0), progress.cursors.get(path.name, 0)
+            try:
+                if offset < size:
+                    count += self._read_segment(service, path, offset)
+                elif reader.is_sealed(path):
+                    self._finished.setdefault(service, set()).add(path.name)
+            except Corrupt as error:
+                log.error("monitoring passes over a file: %s", error.message)
+                self._finished.setdefault(service, set()).add(path.name)
         self._sizes[service] = sizes
         return count
 
@@ -97,7 +107,12 @@ class Follower:
         return count
 
     def _sizes_of(self, service: str) -> dict[str, int]:
-        return {path.name: path.stat().st_size for path in reader.segments(self._path, service)}
+        return {path.name: path.stat().st_size for path in self._unfinished(service)}
+
+    def _unfinished(self, service: str) -> list[Path]:
+        """Segments that may still hold something new; in time most are sealed and read to their end."""
+        finished = self._finished.get(service, set())
+        return [p for p in reader.segments(self._path, service) if p.name not in finished]
 
     def _read_segment(self, service: str, path: Path, offset: int) -> int:
         count = 0

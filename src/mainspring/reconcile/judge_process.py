@@ -17,10 +17,12 @@ from mainspring.reconcile.judging import AGAIN, FAILED, Job
 from mainspring.registry.metrics import Answers
 from mainspring.registry.rules import HeldOut, judge
 from mainspring.serving.score import Scores, score
+from mainspring.serving.worker import die_with
 
 
 def main() -> None:
-    """Judge one candidate."""
+    """Judge one candidate, for as long as the process named on the command line waits for it."""
+    die_with(int(sys.argv[1]))
     job = decode(sys.stdin.buffer.read(), Job, what="job")
     try:
         sys.stdout.buffer.write(encode(results_of(job)))

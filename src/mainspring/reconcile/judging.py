@@ -4,6 +4,7 @@ The statistics take an array library, which the controller need not load, and so
 which must not keep other loops waiting. The models themselves run one process further away.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ def _run(job: Job) -> tuple[GateResult, ...]:
     Path(job.work).mkdir(parents=True, exist_ok=True)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", _MODULE],
+            [sys.executable, "-m", _MODULE, str(os.getpid())],
             input=encode(job),
             capture_output=True,
             timeout=_TIMEOUT_SECONDS,

@@ -110,7 +110,8 @@ class Controller:
     def _start(self, body: Callable[[threading.Event], None], name: str) -> None:
         news = threading.Event()
         self._news.append(news)
-        thread = threading.Thread(target=body, args=(news,), name=name)
+        # A daemon, since what takes longer than `_STOP_SECONDS` is as safe to cut off as by kill -9.
+        thread = threading.Thread(target=body, args=(news,), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 

@@ -89,6 +89,33 @@ def test_every_segment_is_read_and_labels_among_them_join(app: App, log: Predict
     second.close()
 
 
+def test_a_file_that_is_no_segment_keeps_nothing_from_being_read(
+    app: App, log: PredictionLog
+) -> None:
+    answer(log, 0)
+    folder = app.settings.predictions_path / "demand"
+    (folder / "00000000000000000000000000.seg").write_bytes(b"what is this, and why is it here?")
+
+    assert a_follower(app).read_log("demand") == 3
+
+
+def test_segments_that_are_read_to_their_end_are_not_looked_at_again(
+    app: App, log: PredictionLog
+) -> None:
+    answer(log, 0)
+    log.close()
+    follower = a_follower(app)
+    follower.read_log("demand")
+    follower.read_log("demand")
+    for segment in (app.settings.predictions_path / "demand").iterdir():
+        segment.write_bytes(segment.read_bytes() + b"never looked at")
+
+    follower.read_log("demand")
+
+    assert not follower.has_news("demand")
+    assert counts(app) == (3, 0)
+
+
 def test_a_log_that_is_not_there_yet_is_no_news(app: App, log: PredictionLog) -> None:
     follower = a_follower(app)
 
