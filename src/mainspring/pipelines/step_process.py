@@ -42,11 +42,22 @@ def main(scratch: Path) -> int:
     faulthandler.enable()
     faulthandler.register(signal.SIGTERM, chain=True)
     enter_project(Path(task.project))
+    _make_loaded_libraries_ours(task.cpus)
     answer = _answer(task)
     part = scratch / (ANSWER_FILE + ".part")
     part.write_bytes(msgspec.json.encode(answer))
     part.rename(scratch / ANSWER_FILE)
     return 0 if isinstance(answer, Done) else 1
+
+
+def _make_loaded_libraries_ours(cpus: int) -> None:
+    """What was loaded before the fork has other ideas of threads, and the same random state in every fork."""
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+    if "numpy" in sys.modules and cpus > 1:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
+
+        threadpool_limits(limits=cpus)
 
 
 def leave(status: int) -> None:

@@ -44,6 +44,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     arguments: dict[str, Argument]
     output_count: int | None
+    cpus: int
     project: str
     scratch: str
     blobs: str

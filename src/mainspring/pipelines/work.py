@@ -49,6 +49,8 @@ FLUSH_SECONDS = 0.3
 # A step that is killed from outside again and again is the reason, most likely: it takes all memory.
 MAX_INTERRUPTIONS = 20
 _MAX_METRICS = 500
+# What takes seconds to import and starts no threads, by what tells that it will be imported.
+_AHEAD = {"distribution:scikit-learn": ("numpy", "sklearn", "skops.io", "cloudpickle", "yaml")}
 
 
 class RunWork:
@@ -78,6 +80,7 @@ class RunWork:
         self._watch = watch or (lambda _: None)
         self._heart = Heart(call, lease, lease_seconds)
         self._selector = selectors.DefaultSelector()
+        self._zygote: Zygote | None = None
         self._attempts: dict[int, Attempt] = {}
         self._lines: list[LogLine] = []
         self._flushed = time.monotonic()
@@ -97,13 +100,12 @@ class RunWork:
             self._selector.close()
 
     def _carry_out(self) -> None:
-        self._zygote = Zygote()
-        self._selector.register(self._zygote, selectors.EVENT_READ, self._on_exits)
         self._selector.register(self._heart, selectors.EVENT_READ, self._heart.seen)
         try:
             self._loop()
         finally:
-            self._zygote.close()
+            if self._zygote is not None:
+                self._zygote.close()
             for attempt in self._attempts.values():
                 attempt.ended(None)
 
@@ -185,7 +187,7 @@ class RunWork:
         self._watch(started)
         task = self._task(node, started.attempt)
         try:
-            attempt = Attempt(node, started.attempt, task, key, self._zygote)
+            attempt = Attempt(node, started.attempt, task, key, self._forks())
         except Unavailable as error:
             self._record(
                 node, started.attempt, Outcome(state=StepState.INTERRUPTED, error=str(error)), None
@@ -234,6 +236,7 @@ class RunWork:
             attempt=attempt,
             arguments=self._arguments(node),
             output_count=node.output_count,
+            cpus=node.cpus,
             project=str(self._project),
             scratch=str(settings.work_path / "steps" / self._run.id / f"{node.id}-{attempt}"),
             blobs=str(settings.blobs_path),
@@ -297,23 +300,35 @@ class RunWork:
             return FLUSH_SECONDS
         return min(FLUSH_SECONDS, max(0.0, until - time.monotonic()))
 
+    def _forks(self) -> Zygote:
+        """What steps are forked from, made for the first that isn't found in the cache."""
+        if self._zygote is None:
+            nodes = self._run.graph.nodes
+            reached = {
+                part for n in nodes for part in self._fingerprinter.fingerprint(n.step).parts
+            }
+            ahead = {name for part, names in _AHEAD.items() if part in reached for name in names}
+            self._zygote = Zygote(sorted(ahead))
+            self._selector.register(self._zygote, selectors.EVENT_READ, self._on_exits)
+        return self._zygote
+
     def _on_exits(self) -> None:
-        exits = self._zygote.exits()
+        exits = self._zygote.exits() if self._zygote else []
         if exits is None:
-            self._replace_zygote()
+            self._drop_zygote()
             return
         for exit_ in exits:
             if (attempt := self._attempts.get(exit_.pid)) is not None:
                 self._end(attempt, exit_.status)
 
-    def _replace_zygote(self) -> None:
-        """It was killed, and the steps with it."""
+    def _drop_zygote(self) -> None:
+        """It was killed, and the steps with it; the next step gets another."""
+        assert self._zygote is not None
         self._selector.unregister(self._zygote)
         self._zygote.close()
+        self._zygote = None
         for attempt in list(self._attempts.values()):
             self._end(attempt, None)
-        self._zygote = Zygote()
-        self._selector.register(self._zygote, selectors.EVENT_READ, self._on_exits)
 
     def _end(self, attempt: Attempt, status: int | None) -> None:
         for stream in attempt.streams:

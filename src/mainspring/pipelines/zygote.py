@@ -1,13 +1,14 @@
 """The process that step processes are forked from, so that each begins with Python and Mainspring loaded.
 
-It has one thread, has loaded nothing that starts threads (no Polars, no scikit-learn, no NumPy) and never
-runs users' code, so its forks are as good as new processes at a tenth of the cost. When its client goes
-away, however that happens, it kills the steps and ends.
+It never runs users' code and has one thread, so its forks are as good as new processes at a tenth of the cost.
+Libraries may be loaded ahead as long as that stays so: if importing them starts a thread (as Polars does),
+it begins anew without them. When its client goes away, however that happens, it kills the steps and ends.
 """
 
 import array
 import contextlib
 import gc
+import importlib
 import json
 import os
 import selectors
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import traceback
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -24,7 +26,16 @@ from typing import TextIO
 from mainspring.kernel.errors import Unavailable
 from mainspring.pipelines.child import clean_environment, die_with_parent
 
+_MODULE = "mainspring.pipelines.zygote"
 _MESSAGE_BYTES = 65536
+_ENVIRONMENT = {
+    # Equal runs iterate over equal sets alike.
+    "PYTHONHASHSEED": "0",
+    # NumPy's library would start its threads as it is loaded.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +47,28 @@ class Exit:
 
 
 class Zygote:
-    """The client's side. Not safe for several threads."""
+    """The client's side. Not safe for several threads.
 
-    def __init__(self) -> None:
+    `ahead` names modules that most steps will import; one that isn't installed is left out.
+    """
+
+    def __init__(self, ahead: Sequence[str] = ()) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._exits: deque[Exit] = deque()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mainspring.pipelines.zygote", str(theirs.fileno())],
+                [sys.executable, "-m", _MODULE, str(theirs.fileno()), *ahead],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 # Not in our group: Ctrl-C is for the client, which then stops the steps in good order.
                 start_new_session=True,
-                # Equal runs iterate over equal sets alike.
-                env=clean_environment(os.environ) | {"PYTHONHASHSEED": "0"},
+                env=clean_environment(os.environ) | _ENVIRONMENT,
             )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     def fileno(self) -> int:
         """Readable when `exits` has something to tell."""
@@ -108,9 +126,12 @@ class Zygote:
         return message
 
 
-def serve(connection: socket.socket) -> None:
+def serve(connection: socket.socket, ahead: Sequence[str]) -> None:
     """Fork a process for each request until the client goes away."""
-    _load_ahead()
+    _load_ahead(ahead)
+    if ahead and len(list(Path("/proc/self/task").iterdir())) > 1:
+        # A fork takes along whatever locks the other threads hold.
+        os.execv(sys.executable, [sys.executable, "-m", _MODULE, str(connection.fileno())])
     children: set[int] = set()
     woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -133,11 +154,11 @@ def serve(connection: socket.socket) -> None:
                 _kill_group(pid)
 
 
-def _load_ahead() -> None:
+def _load_ahead(modules: Sequence[str]) -> None:
     """Import what every step needs, and put it where the collector doesn't touch (and so copy) it."""
-    import mainspring.pipelines.step_process
-
-    assert mainspring.pipelines.step_process
+    for name in ("mainspring.pipelines.step_process", *modules):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     gc.collect()
     gc.freeze()
 
@@ -224,4 +245,4 @@ def _close(fds: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
