@@ -44,9 +44,7 @@ def a_server(home: Path, database: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def saw(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+def saw(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the script saw."""
     if not CLIENT.exists():
         pytest.fail("there is no .venv-mlflow: make it with `make setup-mlflow`", pytrace=False)
