@@ -22,6 +22,7 @@ from mainspring.domain.pipeline import (
 )
 from mainspring.domain.request import Call
 from mainspring.kernel.errors import MainspringError, Unavailable
+from mainspring.pipelines.assignment import task_for, threads
 from mainspring.pipelines.attempt import Attempt, Outcome
 from mainspring.pipelines.cache_keys import CacheKey, cache_key
 from mainspring.pipelines.child import clean_environment
@@ -40,7 +41,6 @@ from mainspring.pipelines.requests import (
     StartStep,
 )
 from mainspring.pipelines.snapshot import materialise
-from mainspring.pipelines.task import Argument, Kept, KeptDataset, KeptList, Plain, Task
 from mainspring.pipelines.values import read_evaluation
 from mainspring.pipelines.zygote import Zygote
 from mainspring.tracking.requests import GetRun
@@ -185,7 +185,16 @@ class RunWork:
         self._progress.active.add(node.id)
         self._progress.last[node.id] = started.attempt
         self._watch(started)
-        task = self._task(node, started.attempt)
+        task = task_for(
+            node,
+            started.attempt,
+            run=self._run,
+            done=self._progress.done,
+            versions=self._versions,
+            project=self._project,
+            settings=self._settings,
+            environment=self._environment(node),
+        )
         try:
             attempt = Attempt(node, started.attempt, task, key, self._forks())
         except Unavailable as error:
@@ -227,56 +236,17 @@ class RunWork:
         self._watch(step)
         return True
 
-    def _task(self, node: Node, attempt: int) -> Task:
-        settings = self._settings
-        return Task(
-            run=self._run.id,
-            node=node.id,
-            step=node.step,
-            attempt=attempt,
-            arguments=self._arguments(node),
-            output_count=node.output_count,
-            cpus=node.cpus,
-            project=str(self._project),
-            scratch=str(settings.work_path / "steps" / self._run.id / f"{node.id}-{attempt}"),
-            blobs=str(settings.blobs_path),
-            environment=self._environment(node),
-        )
-
     def _environment(self, node: Node) -> dict[str, str]:
-        cpus = str(node.cpus)
-        return {
-            **clean_environment(os.environ),
-            **self._tracking_environment(),
-            "MAINSPRING_RUN": self._run.id,
-            # Libraries would each take every core, whatever else runs beside them.
-            "POLARS_MAX_THREADS": cpus,
-            "OMP_NUM_THREADS": cpus,
-            "OPENBLAS_NUM_THREADS": cpus,
-            "MKL_NUM_THREADS": cpus,
-        }
-
-    def _tracking_environment(self) -> dict[str, str]:
-        if not self._tracking:
-            return {}
-        ids = {"MLFLOW_RUN_ID": self._run.id, "MLFLOW_EXPERIMENT_ID": self._experiment}
-        return self._tracking | ids
-
-    def _arguments(self, node: Node) -> dict[str, Argument]:
-        done = self._progress.done
-        arguments: dict[str, Argument] = {}
-        for name, output in node.node_outputs.items():
-            arguments[name] = Kept(picked(done, output.node, output.index))
-        for name, outputs in node.node_lists.items():
-            arguments[name] = KeptList(tuple(picked(done, o.node, o.index) for o in outputs))
-        for name, dataset in node.datasets.items():
-            version = self._versions[dataset.parameter]
-            arguments[name] = KeptDataset(version.dataset, version.number, version.manifest)
-        for name, parameter in node.parameters.items():
-            arguments[name] = Plain(self._run.params[parameter.parameter])
-        for name, constant in node.constants.items():
-            arguments[name] = Plain(constant.value)
-        return arguments
+        tracking = self._tracking
+        if tracking:
+            ids = {"MLFLOW_RUN_ID": self._run.id, "MLFLOW_EXPERIMENT_ID": self._experiment}
+            tracking = tracking | ids
+        return (
+            clean_environment(os.environ)
+            | tracking
+            | {"MAINSPRING_RUN": self._run.id}
+            | threads(node)
+        )
 
     def _wait(self) -> None:
         happened = [key for key, _ in self._selector.select(self._patience())]
