@@ -11,7 +11,6 @@
 import base64
 import binascii
 import hmac
-import time
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -44,7 +43,6 @@ _UPLOADS = ("/api/v1/blobs/", "/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflo
 _MLFLOW = ("/api/2.0/", "/api/3.0/", "/ajax-api/")
 # A proxy in front means that the one who asks is elsewhere, whatever address we listen on.
 _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-_RECHECK_SECONDS = 1.0
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; "
@@ -80,7 +78,6 @@ class Guard:
         self._app = app
         self._local = {local.user: app.actor, local.steps: STEPS}
         self._is_open = app.settings.is_loopback
-        self._checked_at = float("-inf")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -127,12 +124,9 @@ class Guard:
         """Whether requests without a token act as the user who runs the server."""
         if not self._is_open:
             return False
-        now = time.monotonic()
-        if now - self._checked_at > _RECHECK_SECONDS:
-            # Tokens are never deleted, so once there is one this stays shut.
-            issued = await anyio.to_thread.run_sync(self._app.call, ListTokens())
-            self._is_open = not issued
-            self._checked_at = now
+        # Asked each time, so that the first token shuts the door at once. Tokens are never deleted, so
+        # it stays shut.
+        self._is_open = not await anyio.to_thread.run_sync(self._app.call, ListTokens())
         return self._is_open
 
     def _refusal(self, asked: Asked, error: MainspringError) -> Response:

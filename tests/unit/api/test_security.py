@@ -39,12 +39,14 @@ def test_without_any_token_loopback_acts_as_the_user_who_runs_it(
 
 
 def test_once_a_token_was_issued_everybody_needs_one(app: App) -> None:
-    issued = app.call(IssueToken(name="a", role=Role.VIEWER))
     with Browser(create_app_on(app)) as browser:
+        before = browser.get(SERVICES)
+        issued = app.call(IssueToken(name="a", role=Role.VIEWER))
         without = browser.get(SERVICES)
         app.call(RevokeToken(id=issued.token.id))
         afterwards = browser.get(SERVICES)
 
+    assert before.status_code == 200
     assert (without.status_code, code_of(without)) == (401, "no_token")
     assert without.headers["www-authenticate"].startswith("Bearer")
     # Revoking the last token must not open the door to all again.
