@@ -59,7 +59,7 @@ def assert_alike(one: Profile, other: Profile) -> None:
 @given(tables(), st.lists(st.integers(0, 60), max_size=4))
 def test_chunks_merge_to_the_profile_of_the_whole(frame: pl.DataFrame, cuts: list[int]) -> None:
     marks = [0, *sorted(min(cut, frame.height) for cut in cuts), frame.height]
-    chunks = [profile_table(frame[start:end]) for start, end in zip(marks, marks[1:], strict=False)]
+    chunks = [profile_table(frame[start:end]) for start, end in pairwise(marks)]
 
     assert_alike(reduce(Profile.merge, chunks), profile_table(frame))
 

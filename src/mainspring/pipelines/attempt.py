@@ -24,6 +24,7 @@ MAX_LINES = 20_000
 MAX_LINE_LENGTH = 4000
 GRACE_SECONDS = 5.0
 _TAIL_LINES = 5
+_LINES_AT_HAND = 60
 _CHUNK = 65536
 # Signals that come from outside: an operator, or a system short of memory.
 _KILLED = (-signal.SIGKILL, -signal.SIGTERM)
@@ -59,7 +60,7 @@ class Attempt:
         self._scratch = Path(task.scratch)
         self._project = task.project
         self._seq = 0
-        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._tail: deque[str] = deque(maxlen=_LINES_AT_HAND)
         self._place: str | None = None
         self._stopped: Outcome | None = None
         self._kill_at: float | None = None
@@ -165,8 +166,14 @@ class Attempt:
         if error is None or state is not StepState.FAILED:
             return Outcome(state=state, error=error)
         head = f"{error} ({where})" if where else error
-        tail = "".join(f"\n  | {line}" for line in self._tail)
+        tail = "".join(f"\n  | {line}" for line in self._last_lines())
         return Outcome(state=state, error=f"{head}\nlast output:{tail}" if tail else head)
+
+    def _last_lines(self) -> list[str]:
+        """What was printed last, before the traceback, whose last line the error tells already."""
+        lines = list(self._tail)
+        starts = [number for number, line in enumerate(lines) if line.startswith("Traceback (")]
+        return lines[: starts[-1] if starts else None][-_TAIL_LINES:]
 
     def _answer(self) -> Answer | None:
         try:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from mainspring.api.oip import metadata
+from mainspring.api.oip.call import Call
 from mainspring.api.oip.http import (
     Disconnected,
     Headers,
@@ -34,9 +35,6 @@ from mainspring.serving.pool import Pool
 from mainspring.serving.runtime import Arms, Runtime
 
 log = logging.getLogger(__name__)
-
-_JSON_TYPES = (b"application/json", b"application/octet-stream", b"application/vnd")
-_encode = msgspec.json.encode
 
 
 class PredictApp:
@@ -85,7 +83,8 @@ class PredictApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        call = Call(self, scope, receive, send)
+        call = Call(scope, receive, send)
+        call.closing = self.draining
         started = time.perf_counter()
         self._metrics.in_progress.inc()
         try:
@@ -98,7 +97,7 @@ class PredictApp:
             counted.inc()
             timed.observe(time.perf_counter() - started)
 
-    async def _answer(self, call: "Call") -> None:
+    async def _answer(self, call: Call) -> None:
         try:
             self._check_caller(call)
             handler = self._paths.get(call.path)
@@ -116,7 +115,7 @@ class PredictApp:
             log.exception("error %s while answering %s", id_, call.path)
             await call.json({"error": f"an internal error, logged as {id_}"}, status=500)
 
-    async def _below(self, call: "Call") -> None:
+    async def _below(self, call: Call) -> None:
         parts = call.path.split("/")
         match parts[1:]:
             case ["v2", "models", service]:
@@ -140,7 +139,7 @@ class PredictApp:
 
     # Predictions.
 
-    async def _infer(self, call: "Call", service: str, version: int | None) -> None:
+    async def _infer(self, call: Call, service: str, version: int | None) -> None:
         call.route = "/v2/models/{service}/infer"
         call.must_be("POST")
         signature = self._signature(service, version)
@@ -158,18 +157,18 @@ class PredictApp:
         check_outputs(asked, signature)
         reply, json_bytes = write_reply(asked, await self._answerer.answer(asked.question))
         if json_bytes is None:
-            await send_json(call.send, 200, reply, closing=self.draining)
+            await send_json(call.send, 200, reply, closing=call.closing)
         else:
             await send_bytes(
                 call.send,
                 200,
                 reply,
                 b"application/octet-stream",
-                closing=self.draining,
+                closing=call.closing,
                 more=((b"inference-header-content-length", str(json_bytes).encode()),),
             )
 
-    async def _only_invocations(self, call: "Call") -> None:
+    async def _only_invocations(self, call: Call) -> None:
         services = self._runtime.services
         if len(services) != 1:
             call.must_be("POST")
@@ -180,15 +179,15 @@ class PredictApp:
             )
         await self._invocations(call, services[0])
 
-    async def _invocations(self, call: "Call", service: str) -> None:
+    async def _invocations(self, call: Call, service: str) -> None:
         call.route = "/invocations"
         call.must_be("POST")
         signature = self._signature(service, None)
         question = read_invocation(await call.body(), service=service, signature=signature)
         reply = await self._answerer.answer(question)
-        await send_json(call.send, 200, write_predictions(reply), closing=self.draining)
+        await send_json(call.send, 200, write_predictions(reply), closing=call.closing)
 
-    async def _labels(self, call: "Call", service: str) -> None:
+    async def _labels(self, call: Call, service: str) -> None:
         call.route = "/v2/models/{service}/labels"
         call.must_be("POST")
         self._arms(service)
@@ -202,48 +201,48 @@ class PredictApp:
 
     # Questions about the server and its models.
 
-    async def _server(self, call: "Call") -> None:
+    async def _server(self, call: Call) -> None:
         call.must_be("GET")
         await call.json(metadata.server_metadata())
 
-    async def _live(self, call: "Call") -> None:
+    async def _live(self, call: Call) -> None:
         call.must_be("GET")
         await call.json({"live": True})
 
-    async def _ready(self, call: "Call") -> None:
+    async def _ready(self, call: Call) -> None:
         call.must_be("GET")
         ready = self.is_ready
         services = {name: self._runtime.is_ready(name) for name in self._runtime.services}
         body = {"live": True, "ready": ready, "services": services}
         await call.json(body, status=200 if ready else 503)
 
-    async def _ping(self, call: "Call") -> None:
+    async def _ping(self, call: Call) -> None:
         call.must_be("GET")
         status = 200 if self.is_ready else 503
         await send_bytes(call.answering(status), status, b"\n", b"application/json")
 
-    async def _version(self, call: "Call") -> None:
+    async def _version(self, call: Call) -> None:
         call.must_be("GET")
         version = metadata.server_metadata()["version"].encode()
         await send_bytes(call.answering(200), 200, version, b"text/plain; charset=utf-8")
 
-    async def _models(self, call: "Call") -> None:
+    async def _models(self, call: Call) -> None:
         call.must_be("GET")
         await call.json({"models": self._runtime.services})
 
-    async def _model(self, call: "Call", service: str, version: int | None) -> None:
+    async def _model(self, call: Call, service: str, version: int | None) -> None:
         call.route = "/v2/models/{service}"
         call.must_be("GET")
         arms = self._arms(service)
         await call.json(metadata.model_metadata(arms, self._pool(arms, version).version))
 
-    async def _model_ready(self, call: "Call", service: str, version: int | None) -> None:
+    async def _model_ready(self, call: Call, service: str, version: int | None) -> None:
         call.route = "/v2/models/{service}/ready"
         call.must_be("GET")
         ready = self._pool(self._arms(service), version).is_ready
         await call.json({"name": service, "ready": ready}, status=200 if ready else 503)
 
-    async def _metrics_page(self, call: "Call") -> None:
+    async def _metrics_page(self, call: Call) -> None:
         call.must_be("GET")
         for pool in self._runtime.pools():
             labels = (pool.service, str(pool.version.number))
@@ -278,7 +277,7 @@ class PredictApp:
     def _signature(self, service: str, version: int | None) -> Signature | None:
         return self._pool(self._arms(service), version).version.signature
 
-    def _check_caller(self, call: "Call") -> None:
+    def _check_caller(self, call: Call) -> None:
         """Refuse what a page of another site makes a browser send."""
         host = call.headers.get(b"host", b"").decode("latin-1")
         if self._is_loopback and host:
@@ -289,7 +288,7 @@ class PredictApp:
         if origin is not None and urlsplit(origin.decode("latin-1")).netloc != host:
             raise NotThisWay(403, "pages of other sites may not ask this server")
 
-    def _children(self, call: "Call") -> tuple[Any, Any]:
+    def _children(self, call: Call) -> tuple[Any, Any]:
         key = (call.method, call.route, call.status)
         found = self._counters.get(key)
         if found is None:
@@ -299,81 +298,6 @@ class PredictApp:
                 self._metrics.request_seconds.labels(route),
             )
         return found
-
-
-class Call:
-    """One request and the means to answer it."""
-
-    __slots__ = ("_app", "_receive", "_send", "headers", "method", "path", "route", "status")
-
-    def __init__(self, app: PredictApp, scope: Scope, receive: Receive, send: Send) -> None:
-        self._app = app
-        self._receive = receive
-        self._send = send
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.headers: Headers = dict(scope["headers"])
-        # Metrics name routes, not paths: callers choose paths, and each would be a series of its own.
-        self.route = "other"
-        self.status = 200
-
-    def must_be(self, method: str) -> None:
-        """Raise unless the request's method is that one (or HEAD for GET)."""
-        if self.method != method and not (method == "GET" and self.method == "HEAD"):
-            raise NotThisWay(405, f"{self.path[:200]} takes {method}", allow=method)
-
-    async def body(self) -> bytes:
-        """The body; raises for a media type that is not JSON (no type at all passes as JSON)."""
-        content_type = self.headers.get(b"content-type")
-        if content_type is not None and not content_type.lower().startswith(_JSON_TYPES):
-            raise NotThisWay(
-                415, f"the body is {content_type.decode('latin-1')[:100]!r}; send application/json"
-            )
-        return await read_body(self._receive, self.headers)
-
-    @property
-    def send(self) -> Send:
-        return self._send
-
-    def answering(self, status: int) -> Send:
-        self.status = status
-        return self._send
-
-    async def json(self, value: object, *, status: int = 200) -> None:
-        self.status = status
-        await send_json(self._send, status, _encode(value), closing=self._app.draining)
-
-    async def refuse(self, error: MainspringError | NotThisWay) -> None:
-        """Answer with an error: `{"error": text}`, and for `/invocations` MLflow's two fields as well."""
-        more: tuple[tuple[bytes, bytes], ...] = ()
-        if isinstance(error, NotThisWay):
-            status = error.status
-            if error.allow:
-                more = ((b"allow", error.allow.encode()),)
-        elif isinstance(error, TooLarge):
-            status = 413
-        else:
-            status = status_of(error)
-        if status in (429, 503):
-            more = (*more, (b"retry-after", b"1"))
-        text = f"{error.message}. {error.hint}" if error.hint else error.message
-        body: dict[str, object] = {"error": text}
-        if self.path.endswith("/invocations"):
-            body |= {"error_code": _MLFLOW.get(status, "INTERNAL_ERROR"), "message": text}
-        self.status = status
-        # What was not read of the body would be taken for the next request.
-        closing = self._app.draining or status in (413, 415, 421)
-        await send_json(self._send, status, _encode(body), closing=closing, more=more)
-
-
-_MLFLOW = {
-    400: "BAD_REQUEST",
-    404: "ENDPOINT_NOT_FOUND",
-    413: "BAD_REQUEST",
-    429: "REQUEST_LIMIT_EXCEEDED",
-    503: "TEMPORARILY_UNAVAILABLE",
-    504: "TEMPORARILY_UNAVAILABLE",
-}
 
 
 def _number(service: str, text: str) -> int:

@@ -34,20 +34,6 @@ _PYTHON = {
     "FP64": (float, int),
     "BYTES": (str,),
 } | dict.fromkeys(_INTEGERS, (int,))
-_BINARY = {
-    "BOOL": "?",
-    "INT8": "b",
-    "INT16": "h",
-    "INT32": "i",
-    "INT64": "q",
-    "UINT8": "B",
-    "UINT16": "H",
-    "UINT32": "I",
-    "UINT64": "Q",
-    "FP16": "e",
-    "FP32": "f",
-    "FP64": "d",
-}
 _NONE = type(None)
 
 
@@ -318,63 +304,11 @@ def _check_values(tensor: Tensor, values: list[Any]) -> None:
                 raise _bad(tensor, f"holds {value}, which does not fit into {tensor.datatype}")
 
 
-def _from_binary(tensor: Tensor, binary: bytes, offset: int, size: object) -> tuple[list[Any], int]:
-    count = _checked_size(tensor)
-    if tensor.data is not None:
-        raise _bad(tensor, "has both data and binary data")
-    if type(size) is not int or size < 0 or offset + size > len(binary):
-        raise _bad(tensor, f"announces {size} binary bytes; {len(binary) - offset} are left")
-    data = binary[offset : offset + size]
-    if tensor.datatype == "BYTES":
-        return _strings_from(tensor, data, count), offset + size
-    code = _BINARY.get(tensor.datatype)
-    if code is None:
-        raise _bad(tensor, f"binary {tensor.datatype} is not read here")
-    if len(data) != count * struct.calcsize("<" + code):
-        raise _bad(
-            tensor,
-            f"has {len(data)} binary bytes; {tensor.datatype} of shape {tensor.shape} "
-            f"takes {count * struct.calcsize('<' + code)}",
-        )
-    if code in "e?":
-        return list(struct.unpack(f"<{count}{code}", data)), offset + size
-    values = array.array(code)
-    values.frombytes(data)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values.tolist(), offset + size
-
-
-def _strings_from(tensor: Tensor, data: bytes, count: int) -> list[Any]:
-    values: list[Any] = []
-    offset = 0
-    while offset + 4 <= len(data):
-        (length,) = struct.unpack_from("<I", data, offset)
-        text = data[offset + 4 : offset + 4 + length]
-        if len(text) != length:
-            break
-        try:
-            values.append(text.decode())
-        except UnicodeDecodeError as error:
-            raise _bad(tensor, f"value {len(values)} is not UTF-8") from error
-        offset += 4 + length
-    if offset != len(data) or len(values) != count:
-        raise _bad(tensor, f"its binary data does not hold {count} texts")
-    return values
-
-
 def _flat(outputs: list[Any]) -> tuple[str, list[int], list[Any]]:
     if outputs and isinstance(outputs[0], list):
         data = [value for row in outputs for value in row]
         return datatype_of(data), [len(outputs), len(outputs[0])], data
     return datatype_of(outputs), [len(outputs)], outputs
-
-
-def _to_binary(datatype: str, values: list[Any]) -> bytes:
-    if datatype == "BYTES":
-        encoded = [str(value).encode() for value in values]
-        return b"".join(struct.pack("<I", len(text)) + text for text in encoded)
-    return struct.pack(f"<{len(values)}{_BINARY[datatype]}", *values)
 
 
 def _bad(tensor: Tensor, problem: str) -> Invalid:

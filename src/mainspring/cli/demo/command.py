@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option(
     "--speed",
     type=click.FloatRange(min=1),
-    default=300.0,
+    default=400.0,
     show_default=True,
     help="Hours of the second year per second, while nothing else is going on.",
 )

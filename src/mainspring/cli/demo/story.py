@@ -126,7 +126,7 @@ def second_year(stage: Stage) -> Incident:
         hours_per_second=stage.speed,
         deliver=lambda until: _deliver(stage, until),
     )
-    town.keep_back = 0.75
+    town.keep_back = 0.65
     tell.start_bar(town.hour_count)
     town.start()
     threading.Thread(target=_watch, args=(stage,), name="watch", daemon=True).start()

@@ -21,6 +21,7 @@ _CONNECTIONS = 8
 _TICK_SECONDS = 0.02
 _PATIENCE_SECONDS = 60.0
 _SLOWER = 5.0
+_SLOWEST = 10.0
 """How much slower time runs while a model is trained or rolled out: a year passes in a minute here, and at
 that pace a training of seconds would last for months."""
 
@@ -67,6 +68,7 @@ class Town:
         self._labels_from = 0
         self.careful = False
         self.keep_back = 1.0
+        self._is_let_go = False
         self.sent = 0
         self.answers: list[Answer] = []
         self.failures: list[str] = []
@@ -83,8 +85,8 @@ class Town:
         self._pool.shutdown()
 
     def let_go(self) -> None:
-        """Let time run to the end of the year."""
-        self.keep_back = 1.0
+        """Let time run to the end of the year, whatever else is going on."""
+        self._is_let_go = True
 
     @property
     def is_over(self) -> bool:
@@ -132,12 +134,12 @@ class Town:
 
     def _pace(self) -> float:
         """Hours per second right now."""
-        pace = self._speed / _SLOWER if self.careful else self._speed
-        held_at = int(self.keep_back * len(self._hours))
-        if self.sent >= held_at:
-            # Not stopped: the loops need traffic for what is still to be told.
-            pace = min(pace, (len(self._hours) - self.sent) / 60.0)
-        return pace
+        if self._is_let_go:
+            return self._speed
+        if self.sent >= self.keep_back * len(self._hours):
+            # Not stopped: a rollout needs traffic, and what is still to be told needs hours.
+            return self._speed / _SLOWEST
+        return self._speed / _SLOWER if self.careful else self._speed
 
     def _throttle(self) -> None:
         """Never run ahead of the answers by more than a few requests for every connection."""
