@@ -579,3 +579,28 @@ def test_a_full_disk_fails_the_step_and_leaves_nothing_half_done(flow: Flow) -> 
         assert flow.run().state is PipelineRunState.SUCCEEDED
     finally:
         subprocess.run(["umount", blobs], check=True)
+
+
+def test_training_again_gives_the_same_bytes(flow: Flow) -> None:
+    flow.write(
+        """
+        import numpy as np
+        import polars as pl
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        @ms.step(cache=False)
+        def train(salt: int) -> ms.Model:
+            table = pl.DataFrame({"a": np.arange(300) % 17, "b": np.arange(300) * 0.5})
+            fitted = HistGradientBoostingRegressor(max_iter=5, random_state=0).fit(table, table["b"])
+            return ms.Model(fitted, inputs=table)
+
+        @ms.pipeline
+        def flow():
+            return train(1), train(2)
+        """
+    )
+
+    run = flow.run()
+
+    assert run.error is None
+    assert run.outputs[0] == run.outputs[1]
