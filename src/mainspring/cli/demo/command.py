@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option(
     "--speed",
     type=click.FloatRange(min=1),
-    default=400.0,
+    default=300.0,
     show_default=True,
     help="Hours of the second year per second, while nothing else is going on.",
 )
@@ -94,9 +94,11 @@ def _tell(stage: "Stage") -> None:
         incident = story.second_year(stage)
         teller.chapter("Retrained, compared, rolled out, promoted")
         story.renewal(stage, incident)
+        idea = story.an_idea(stage)
+        story.error_falls(stage)
         teller.chapter("What must not come in: a broken delivery, a slow candidate")
         story.broken_delivery(stage)
-        story.slow_candidate(stage)
+        story.slow_candidate(stage, idea)
         story.rest_of_the_year(stage)
     finally:
         stage.watching = False

@@ -25,6 +25,7 @@ from mainspring.monitoring.requests import ListIncidents, ListWindows
 from mainspring.pipelines.requests import GetPipelineRun, ListSteps
 from mainspring.quality.report import report_lines
 from mainspring.registry.requests import GetModelVersionById, ListModelVersions
+from mainspring.services.requests import GetService
 from mainspring.serving.requests import GetDeployment, ListRollouts
 
 if TYPE_CHECKING:
@@ -61,6 +62,15 @@ class Stage:
     def stage_town(self) -> Town:
         assert self.town is not None
         return self.town
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idea:
+    """A change of the flow under way: the text before it, the code with it, and failed requests until then."""
+
+    original: str
+    project: str
+    failures: int
 
 
 def first_year(stage: Stage) -> None:
@@ -202,11 +212,11 @@ def renewal(stage: Stage, incident: Incident) -> None:
             if r.observed is not None
         ),
     )
-    _error_falls(stage, first, challenger)
 
 
-def _error_falls(stage: Stage, first: "ModelVersion", challenger: "ModelVersion") -> None:
-    """Compare the last weeks before the change with the first ones after it."""
+def error_falls(stage: Stage) -> None:
+    """Compare the last weeks before the first challenger answered with the first ones after it."""
+    first, challenger = _version_number(stage, 1), _version_number(stage, 2)
 
     def weeks(version: "ModelVersion", most: int) -> list[float]:
         windows = stage.client.call(ListWindows(service=SERVICE, limit=1000))
@@ -255,45 +265,47 @@ def broken_delivery(stage: Stage) -> None:
     )
 
 
-def slow_candidate(stage: Stage) -> None:
-    """A change that passes offline and is too slow live: the canary takes it back."""
-    tell, call, town = stage.teller, stage.client.call, stage.stage_town
-    _wait_until_quiet(stage)
+def an_idea(stage: Stage) -> Idea:
+    """Somebody changes the flow for the better, as it seems, and applies it; the loops take it from there."""
     flow = stage.folder.project / "flow.py"
-    champion = _champion(stage)
-    assert champion is not None
     original = have_the_idea(flow)
-    failures = len(town.failures)
-    apply_declaration(stage.client, stage.settings, stage.folder.project / "mainspring.toml")
-    tell.fact("somebody averages a hundred forecasts in flow.py, and applies it")
-    known = {version.id for version in call(ListModelVersions(model=SERVICE))}
+    failures = len(stage.stage_town.failures)
+    _apply(stage)
+    stage.teller.fact("meanwhile somebody has an idea: flow.py averages a hundred forecasts now")
+    project = stage.client.call(GetService(name=SERVICE)).project
+    return Idea(original=original, project=project, failures=failures)
+
+
+def slow_candidate(stage: Stage, idea: Idea) -> None:
+    """What came of the idea: it passes offline, is too slow live, and the canary takes it back."""
+    tell, call, town = stage.teller, stage.client.call, stage.stage_town
     rollout = wait_for(
-        lambda: _finished_rollout(stage, known),
+        lambda: _rollout_of(stage, idea.project),
         "the end of the slow candidate's rollout",
         seconds=_TRAINING_SECONDS + _ROLLOUT_SECONDS,
         meanwhile=lambda: _look_after(stage),
     )
-    flow.write_text(original)
-    apply_declaration(stage.client, stage.settings, stage.folder.project / "mainspring.toml")
+    (stage.folder.project / "flow.py").write_text(idea.original)
+    _apply(stage)
     candidate = call(GetModelVersionById(id=rollout.candidate))
     tell.facts(_gate_lines(candidate))
     answered = [a for a in town.answers if a.version == str(candidate.number)]
-    now = _champion(stage)
+    champion = _champion(stage)
     passed = all(r.outcome is GateOutcome.PASSED for r in candidate.gate_results or ())
     tell.claim(
         "a candidate that passes offline but is slow on live traffic is rolled back by its guard",
         passed
         and rollout.state is RolloutState.ROLLED_BACK
-        and now is not None
-        and now.id == champion.id,
+        and champion is not None
+        and champion.id == rollout.champion,
         f"version {candidate.number}: {rollout.reason}",
     )
     tell.claim(
         "no request failed meanwhile",
-        len(town.failures) == failures,
-        f"{len(answered)} hours were answered by the candidate, all others by version {champion.number}",
+        len(town.failures) == idea.failures,
+        f"{len(answered)} hours were answered by the candidate, the others by the champion",
     )
-    tell.fact("the change is taken back, and applied again")
+    tell.fact("the idea is taken back, and the flow applied as it was")
 
 
 def rest_of_the_year(stage: Stage) -> None:
@@ -346,13 +358,9 @@ def _look_after(stage: Stage) -> None:
         raise stage.town.error
 
 
-def _wait_until_quiet(stage: Stage) -> None:
-    wait_for(
-        lambda: None if is_busy(stage.client, SERVICE) else True,
-        "quiet",
-        seconds=_TRAINING_SECONDS,
-        meanwhile=lambda: _look_after(stage),
-    )
+def _apply(stage: Stage) -> None:
+    declaration = stage.folder.project / "mainspring.toml"
+    apply_declaration(stage.client, stage.settings, declaration)
 
 
 def _champion(stage: Stage) -> "ModelVersion | None":
@@ -372,6 +380,19 @@ def _finished_rollout(stage: Stage, known: Collection[str]) -> Rollout | None:
     rollouts = stage.client.call(ListRollouts(service=SERVICE))
     for rollout in sorted(rollouts, key=lambda each: each.started_at):
         if rollout.state.is_final and rollout.candidate not in known:
+            return rollout
+    return None
+
+
+def _rollout_of(stage: Stage, project: str) -> Rollout | None:
+    """The finished rollout of a candidate that was made by this code."""
+    ours = {
+        version.id
+        for version in stage.client.call(ListModelVersions(model=SERVICE))
+        if version.project == project
+    }
+    for rollout in stage.client.call(ListRollouts(service=SERVICE)):
+        if rollout.state.is_final and rollout.candidate in ours:
             return rollout
     return None
 

@@ -20,8 +20,8 @@ LABEL_DELAY = timedelta(days=1)
 _CONNECTIONS = 8
 _TICK_SECONDS = 0.02
 _PATIENCE_SECONDS = 60.0
-_SLOWER = 5.0
-_SLOWEST = 10.0
+_SLOWER = 4.0
+_SLOWEST = 6.0
 """How much slower time runs while a model is trained or rolled out: a year passes in a minute here, and at
 that pace a training of seconds would last for months."""
 
@@ -138,7 +138,7 @@ class Town:
             return self._speed
         if self.sent >= self.keep_back * len(self._hours):
             # Not stopped: a rollout needs traffic, and what is still to be told needs hours.
-            return self._speed / _SLOWEST
+            return min(self._speed / _SLOWEST, (len(self._hours) - self.sent) / 30)
         return self._speed / _SLOWER if self.careful else self._speed
 
     def _throttle(self) -> None:
