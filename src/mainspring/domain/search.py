@@ -263,7 +263,7 @@ def _quoted(text: str, of: str) -> str:
 def _split(word: str) -> tuple[str, str]:
     """`tags.a.b` is the key `a.b` of a tag; a bare key is an attribute's."""
     head, dot, rest = word.partition(".")
-    if not dot or head[0] in "`\"'":
+    if not dot or head[:1] in "`\"'":
         return "attribute", _unquoted(word)
     return head, _unquoted(rest)
 

@@ -18,6 +18,8 @@ from mainspring.domain.pipeline import (
 from mainspring.domain.request import Request
 from mainspring.kernel.digests import Digest
 
+LeaseSeconds = Annotated[float, Meta(gt=0, le=3600)]
+
 
 class RequestRun(Request[PipelineRun], frozen=True, kw_only=True):
     """Ask for a run of a pipeline; a worker takes it from there.
@@ -106,7 +108,7 @@ class TakeRun(Request[RunLease | None], frozen=True, kw_only=True):
     """
 
     holder: str
-    lease_seconds: float = 30.0
+    lease_seconds: LeaseSeconds = 30.0
     run: str | None = None
 
 
@@ -114,7 +116,7 @@ class RenewRunLease(Request[PipelineRun], frozen=True, kw_only=True):
     """Keep the lease, and see whether the run should stop. Raises `Conflict` (`lease_lost`) if it is gone."""
 
     lease: RunLease
-    lease_seconds: float = 30.0
+    lease_seconds: LeaseSeconds = 30.0
 
 
 class ReleaseRun(Request[None], frozen=True, kw_only=True):

@@ -1,6 +1,9 @@
 """What can be asked of services."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from mainspring.domain.request import Request
 from mainspring.domain.service import Service, ServiceSpec
@@ -56,7 +59,7 @@ class HoldControl(Request[Control | None], frozen=True, kw_only=True):
 
     holder: str
     fence: int | None = None
-    lease_seconds: float = 15.0
+    lease_seconds: Annotated[float, Meta(gt=0, le=3600)] = 15.0
 
 
 class ReleaseControl(Request[None], frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
 from mainspring.kernel.errors import Invalid, MainspringError, Unavailable
 
@@ -191,6 +191,10 @@ class Postgres:
         state = getattr(error.orig, "sqlstate", None) or ""
         if state == "53100":
             return Unavailable("the database's disk is full", code="disk_full")
+        if state[:2] == "22" or isinstance(error, DataError):
+            return Invalid(
+                "a value does not fit its column", hint="It is too large, too long or has a NUL in it."
+            )
         if error.connection_invalidated or state[:2] in ("08", "57", "53") or not state:
             return Unavailable(
                 "the database can't be reached or gave up the connection", code="store_unreachable"
