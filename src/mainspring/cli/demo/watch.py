@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mainspring.domain.event import StoredEvent
 from mainspring.governance.requests import ListEvents
 from mainspring.kernel.errors import Unavailable
+from mainspring.monitoring.requests import ListIncidents
 from mainspring.pipelines.requests import ListPipelineRuns
 from mainspring.serving.requests import GetDeployment
 
@@ -64,9 +65,12 @@ def first_event(
 
 
 def is_busy(client: "Client", service: str) -> bool:
-    """Whether a run or a rollout of the service is under way."""
+    """Whether a run or a rollout of the service is under way, or an incident calls for one."""
     deployment = client.call(GetDeployment(service=service))
     if deployment is not None and deployment.rollout is not None:
+        return True
+    incidents = client.call(ListIncidents(service=service, open_only=True))
+    if deployment is not None and any(i.version == deployment.champion for i in incidents):
         return True
     runs = client.call(ListPipelineRuns(service=service, limit=3))
     return any(not run.state.is_final for run in runs)
