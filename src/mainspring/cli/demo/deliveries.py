@@ -1,4 +1,4 @@
-"""What the data team delivers: all rides so far, twice a month; once, a broken file."""
+"""What the data team delivers: all rides so far, every month; once, a broken file."""
 
 from datetime import datetime
 from pathlib import Path

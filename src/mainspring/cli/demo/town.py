@@ -1,4 +1,4 @@
-"""The world outside: people ask about every hour, the truth comes a day later, data is delivered twice a month."""
+"""The world outside: people ask about every hour, the truth comes a day later, data is delivered every month."""
 
 import http.client
 import json
@@ -240,8 +240,5 @@ def _hour(row: dict[str, Any]) -> _Hour:
 
 
 def _after(moment: datetime) -> datetime:
-    """The next day of delivery: the 1st and the 15th of every month."""
-    if moment.day < 15:
-        return moment.replace(day=15, hour=0)
-    first = moment.replace(day=1, hour=0) + timedelta(days=32)
-    return first.replace(day=1)
+    """The next day of delivery: the first of every month."""
+    return (moment.replace(day=1, hour=0) + timedelta(days=32)).replace(day=1)
