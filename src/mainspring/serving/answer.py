@@ -7,17 +7,18 @@ see, and the champion answers instead.
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
 from mainspring.domain.prediction import PredictionId
 from mainspring.domain.signature import Signature
 from mainspring.kernel.errors import Invalid, MainspringError, NotFound, Unavailable
 from mainspring.serving.inputs import Rows, check_rows, event_times_of, keys_of
-from mainspring.serving.log.frames import Answered
+from mainspring.serving.jobs import Failed, Full, TimedOut
 from mainspring.serving.log.ids import IdSource
 from mainspring.serving.metrics import Metrics
-from mainspring.serving.pool import Failed, Full, Pool, TimedOut
+from mainspring.serving.pool import Pool
+from mainspring.serving.record import Part, Recorder, RecordLog
 from mainspring.serving.runtime import Arms, Runtime
 from mainspring.serving.split import goes_to_candidate
 
@@ -58,42 +59,14 @@ class Reply:
     signature: Signature | None
 
 
-@dataclass(slots=True)
-class _Part:
-    """Rows of a request that go to one arm; `places` says where in the request they stand."""
-
-    arm: str
-    pool: Pool
-    rows: Rows
-    ids: list[PredictionId]
-    places: list[int] | None = None
-
-
-@dataclass(slots=True)
-class _Counters:
-    """A version's metrics, looked up once: labels cost more than counting."""
-
-    succeeded: Any
-    failed: Any
-    seconds: Any
-    rows: dict[str, Any] = field(default_factory=dict)
-
-
-class Recorder(Protocol):
-    """Where answers are remembered."""
-
-    def append(self, service: str, content: Answered, record_count: int) -> None: ...
-
-
 class Answerer:
     """Answers requests by the runtime's snapshot. Belongs to one event loop."""
 
-    def __init__(self, runtime: Runtime, log: Recorder, metrics: Metrics) -> None:
+    def __init__(self, runtime: Runtime, log: RecordLog, metrics: Metrics) -> None:
         self._runtime = runtime
-        self._log = log
+        self._recorder = Recorder(log, metrics)
         self._metrics = metrics
         self._ids = IdSource()
-        self._counters: dict[tuple[str, int], _Counters] = {}
         self._shadows: set[asyncio.Task[None]] = set()
 
     async def answer(self, question: Question) -> Reply:
@@ -133,7 +106,7 @@ class Answerer:
             )
         return arms
 
-    def _parts(self, question: Question, arms: Arms, ids: list[PredictionId]) -> list[_Part]:
+    def _parts(self, question: Question, arms: Arms, ids: list[PredictionId]) -> list[Part]:
         if question.version is not None:
             found = arms.by_number(question.version)
             if found is None:
@@ -142,7 +115,7 @@ class Answerer:
                     code="unknown_version",
                 )
             arm, pool = found
-            return [_Part(arm, pool, _checked(question, pool), ids)]
+            return [Part(arm, pool, _checked(question, pool), ids)]
         champion, candidate = arms.champion, arms.candidate
         if champion is None:
             if candidate is None:
@@ -151,13 +124,13 @@ class Answerer:
                     code="no_model",
                     hint="It answers as soon as its first model passed its gates.",
                 )
-            return [_Part(CANDIDATE, candidate, _checked(question, candidate), ids)]
+            return [Part(CANDIDATE, candidate, _checked(question, candidate), ids)]
         rows = _checked(question, champion)
         if candidate is None or arms.is_shadow or arms.share <= 0:
-            return [_Part(CHAMPION, champion, rows, ids)]
-        return self._split(question, arms, _Part(CHAMPION, champion, rows, ids), candidate)
+            return [Part(CHAMPION, champion, rows, ids)]
+        return self._split(question, arms, Part(CHAMPION, champion, rows, ids), candidate)
 
-    def _split(self, question: Question, arms: Arms, whole: _Part, candidate: Pool) -> list[_Part]:
+    def _split(self, question: Question, arms: Arms, whole: Part, candidate: Pool) -> list[Part]:
         """The champion's rows and the candidate's, by key; rows without a key go by the request's id."""
         rows, ids = whole.rows, whole.ids
         chosen: list[int] = []
@@ -177,8 +150,8 @@ class Answerer:
             theirs = _checked(question, candidate)
         except Invalid as error:
             # It takes other inputs than the champion, which callers can't know of yet.
-            self._record(
-                _Part(CANDIDATE, candidate, rows.pick(chosen), self._fresh_ids(len(chosen))),
+            self._recorder.record(
+                Part(CANDIDATE, candidate, rows.pick(chosen), self._fresh_ids(len(chosen))),
                 None,
                 0.0,
                 code=400,
@@ -187,19 +160,19 @@ class Answerer:
             self._metrics.fallbacks.labels(question.service).inc()
             return [whole]
         if len(chosen) == rows.count:
-            return [_Part(CANDIDATE, candidate, theirs, ids)]
+            return [Part(CANDIDATE, candidate, theirs, ids)]
         taken = set(chosen)
         rest = [place for place in range(rows.count) if place not in taken]
         return [
-            _Part(CHAMPION, whole.pool, rows.pick(rest), [ids[n] for n in rest], rest),
-            _Part(CANDIDATE, candidate, theirs.pick(chosen), [ids[n] for n in chosen], chosen),
+            Part(CHAMPION, whole.pool, rows.pick(rest), [ids[n] for n in rest], rest),
+            Part(CANDIDATE, candidate, theirs.pick(chosen), [ids[n] for n in chosen], chosen),
         ]
 
     # Asking.
 
     async def _answer_part(
-        self, question: Question, arms: Arms, part: _Part, started: float
-    ) -> tuple[_Part, list[Any]]:
+        self, question: Question, arms: Arms, part: Part, started: float
+    ) -> tuple[Part, list[Any]]:
         """The part's answers, and who gave them in the end."""
         may_fall_back = (
             part.arm == CANDIDATE and arms.champion is not None and question.version is None
@@ -215,11 +188,11 @@ class Answerer:
         rows = _checked(question, arms.champion)
         if part.places is not None:
             rows = rows.pick(part.places)
-        second = _Part(CHAMPION, arms.champion, rows, self._fresh_ids(rows.count), part.places)
+        second = Part(CHAMPION, arms.champion, rows, self._fresh_ids(rows.count), part.places)
         return second, await self._ask(second, started)
 
     async def _ask(
-        self, part: _Part, started: float, timeout_seconds: float | None = None
+        self, part: Part, started: float, timeout_seconds: float | None = None
     ) -> list[Any]:
         pool = part.pool
         try:
@@ -233,7 +206,7 @@ class Answerer:
         except MainspringError as error:
             # A queue that is full is the caller's news, not the model's, unless it is the candidate's.
             if not isinstance(error, Full) or part.arm != CHAMPION:
-                self._record(
+                self._recorder.record(
                     part,
                     None,
                     time.perf_counter() - started,
@@ -241,7 +214,7 @@ class Answerer:
                     error=error.message,
                 )
             raise
-        self._record(part, outputs, time.perf_counter() - started)
+        self._recorder.record(part, outputs, time.perf_counter() - started)
         return outputs
 
     def _copy_to_shadow(self, question: Question, candidate: Pool, service: str) -> None:
@@ -259,10 +232,12 @@ class Answerer:
             rows = _checked(question, candidate)
         except Invalid as error:
             rows = Rows(count=question.count, names=[], types=[], logged=[], sent=[])
-            self._record(_Part(SHADOW, candidate, rows, ids), None, 0.0, code=400, error=str(error))
+            self._recorder.record(
+                Part(SHADOW, candidate, rows, ids), None, 0.0, code=400, error=str(error)
+            )
             return
         try:
-            await self._ask(_Part(SHADOW, candidate, rows, ids), started)
+            await self._ask(Part(SHADOW, candidate, rows, ids), started)
         except Unavailable:
             # It is in the log; nobody waits for this answer.
             return
@@ -271,59 +246,6 @@ class Answerer:
 
     def _fresh_ids(self, count: int) -> list[PredictionId]:
         return self._ids.take(count, time.time_ns() // 1_000_000)
-
-    def _record(
-        self,
-        part: _Part,
-        outputs: list[Any] | None,
-        seconds: float,
-        *,
-        code: int = 200,
-        error: str | None = None,
-    ) -> None:
-        version, rows = part.pool.version, part.rows
-        self._log.append(
-            part.pool.service,
-            Answered(
-                ids=part.ids,
-                version=version.id,
-                arm=part.arm,
-                keys=rows.keys,
-                at=time.time_ns() // 1000,
-                event_at=rows.event_at,
-                names=rows.names,
-                columns=rows.logged,
-                outputs=_logged(outputs),
-                latency_ms=seconds * 1000,
-                code=code,
-                error=error,
-            ),
-            rows.count,
-        )
-        counters = self._counters_of(part.pool)
-        counters.seconds.observe(seconds)
-        if outputs is None:
-            counters.failed.inc()
-            return
-        counters.succeeded.inc()
-        answered = counters.rows.get(part.arm)
-        if answered is None:
-            answered = counters.rows[part.arm] = self._metrics.rows.labels(
-                part.pool.service, str(version.number), part.arm
-            )
-        answered.inc(rows.count)
-
-    def _counters_of(self, pool: Pool) -> _Counters:
-        key = (pool.service, pool.version.number)
-        found = self._counters.get(key)
-        if found is None:
-            labels = (pool.service, str(pool.version.number))
-            found = self._counters[key] = _Counters(
-                succeeded=self._metrics.succeeded.labels(*labels),
-                failed=self._metrics.failed.labels(*labels),
-                seconds=self._metrics.model_seconds.labels(*labels),
-            )
-        return found
 
 
 def status_of(error: MainspringError) -> int:
@@ -364,14 +286,7 @@ def _checked(question: Question, pool: Pool) -> Rows:
     return rows
 
 
-def _logged(outputs: list[Any] | None) -> list[Any] | None:
-    """Answers as the log keeps them: one value per row. Of several values per row it keeps none."""
-    if outputs and isinstance(outputs[0], list):
-        return [None] * len(outputs)
-    return outputs
-
-
-def _merged(parts: list[tuple[_Part, list[Any]]], count: int) -> Reply:
+def _merged(parts: list[tuple[Part, list[Any]]], count: int) -> Reply:
     if len(parts) == 1:
         part, outputs = parts[0]
         return Reply(

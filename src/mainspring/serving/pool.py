@@ -14,9 +14,9 @@ from typing import Any
 
 from mainspring.domain.model import ModelVersion
 from mainspring.domain.service import ServicePolicy
-from mainspring.kernel.errors import Unavailable
 from mainspring.serving import wire
 from mainspring.serving.inputs import Rows
+from mainspring.serving.jobs import Failed, Full, Job, TimedOut, batch_of
 from mainspring.serving.process import ModelSource, WorkerProcess
 
 log = logging.getLogger(__name__)
@@ -26,27 +26,6 @@ MAX_BATCH_ROWS = 1024
 _TRIES = 2
 _STEADY_SECONDS = 30.0
 _MAX_BACKOFF_SECONDS = 30.0
-
-
-class Full(Unavailable):
-    """As many requests wait as may."""
-
-
-class TimedOut(Unavailable):
-    """The model did not answer in time."""
-
-
-class Failed(Unavailable):
-    """The model raised an error, gave no usable answer, or took its worker with it."""
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """One request on its way through a pool."""
-
-    rows: Rows
-    answer: "asyncio.Future[list[Any]]"
-    tries: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -199,7 +178,7 @@ class Pool:
         self.counts.batched_requests += len(jobs)
         for job in jobs:
             job.tries += 1
-        seat.worker.send(_batch([job.rows for job in jobs]))
+        seat.worker.send(batch_of([job.rows for job in jobs]))
 
     def _next_batch(self) -> list[Job]:
         """The oldest requests that fit together; one that lost a worker goes alone."""
@@ -389,19 +368,3 @@ class Pool:
                 job.answer.set_exception(
                     Failed("the version is not served any more", code="version_gone")
                 )
-
-
-def _batch(requests: list[Rows]) -> wire.Batch:
-    first = requests[0]
-    columns = first.sent
-    if len(requests) > 1:
-        columns = [
-            [value for rows in requests for value in rows.sent[index]]
-            for index in range(len(first.names))
-        ]
-    return wire.Batch(
-        names=first.names,
-        types=first.types,
-        columns=columns,
-        sizes=[rows.count for rows in requests],
-    )

@@ -13,7 +13,8 @@ from mainspring.blobs.local import LocalBlobs
 from mainspring.domain.model import ModelVersion
 from mainspring.domain.service import ServicePolicy
 from mainspring.serving.inputs import Rows, check_rows
-from mainspring.serving.pool import Failed, Full, Pool, TimedOut
+from mainspring.serving.jobs import Failed, Full, TimedOut
+from mainspring.serving.pool import Pool
 from mainspring.serving.process import ModelSource
 from mainspring.testing.models import a_trick_model, a_version_of
 

@@ -7,19 +7,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-
 from mainspring.api.oip import metadata
 from mainspring.api.oip.call import Call
 from mainspring.api.oip.http import (
     Disconnected,
-    Headers,
     NotThisWay,
     Receive,
     Scope,
     Send,
-    TooLarge,
-    read_body,
     send_bytes,
     send_json,
 )
@@ -28,7 +23,7 @@ from mainspring.api.oip.labels import read_labels
 from mainspring.api.oip.tensors import check_outputs, read_infer, write_reply
 from mainspring.domain.signature import Signature
 from mainspring.kernel.errors import Invalid, MainspringError, NotFound
-from mainspring.serving.answer import Answerer, status_of
+from mainspring.serving.answer import Answerer
 from mainspring.serving.log.flusher import Flusher
 from mainspring.serving.metrics import Metrics
 from mainspring.serving.pool import Pool

@@ -1,8 +1,5 @@
 """Tensors of the Open Inference Protocol v2, in JSON or by its binary extension, to columns and back."""
 
-import array
-import struct
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -10,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from mainspring.api.oip import binary
 from mainspring.domain.signature import Signature
 from mainspring.kernel.codec import decode
 from mainspring.kernel.errors import Invalid
@@ -106,13 +104,13 @@ def read_infer(
     json_bytes: int | None = None,
 ) -> Asked:
     """Decode an infer call; raises `Invalid` naming the input that can't be right."""
-    text, binary = (body, b"") if json_bytes is None else (body[:json_bytes], body[json_bytes:])
+    text, tail = (body, b"") if json_bytes is None else (body[:json_bytes], body[json_bytes:])
     try:
         request = _requests.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # Again, for an error that names the field.
         request = decode(text, InferRequest)
-    columns, count = _columns(request.inputs, binary, signature)
+    columns, count = _columns(request.inputs, tail, signature)
     parameters = request.parameters or {}
     question = Question(
         service=service,
@@ -156,7 +154,7 @@ def write_reply(asked: Asked, reply: Reply) -> tuple[bytes, int | None]:
     tensor = OutputTensor(name=name, shape=shape, datatype=datatype)
     tail = b""
     if name in asked.binary_outputs or (asked.binary_by_default and asked.outputs is None):
-        tail = _to_binary(datatype, data)
+        tail = binary.pack(datatype, data)
         tensor.parameters = {"binary_data_size": len(tail)}
     else:
         tensor.data = data
@@ -196,7 +194,7 @@ def datatype_of(values: Sequence[Any]) -> str:
 
 
 def _columns(
-    inputs: list[Tensor], binary: bytes, signature: Signature | None
+    inputs: list[Tensor], tail: bytes, signature: Signature | None
 ) -> tuple[dict[str, list[Any]], int]:
     if not inputs:
         raise Invalid("the request has no inputs", where="inputs")
@@ -209,7 +207,7 @@ def _columns(
         if size is None:
             values = _from_json(tensor)
         else:
-            values, offset = _from_binary(tensor, binary, offset, size)
+            values, offset = _from_binary(tensor, tail, offset, size)
         rows = tensor.shape[0]
         if count is None:
             count = rows
@@ -220,8 +218,8 @@ def _columns(
             if name in columns:
                 raise _bad(tensor, "is given twice")
             columns[name] = column
-    if offset != len(binary):
-        raise Invalid(f"{len(binary) - offset} binary bytes belong to no input")
+    if offset != len(tail):
+        raise Invalid(f"{len(tail) - offset} binary bytes belong to no input")
     return columns, count or 0
 
 
@@ -260,7 +258,7 @@ def _from_json(tensor: Tensor) -> list[Any]:
 
 def _checked_size(tensor: Tensor) -> int:
     shape = tensor.shape
-    if tensor.datatype not in _PYTHON and tensor.datatype not in _BINARY:
+    if tensor.datatype not in _PYTHON and tensor.datatype not in binary.CODES:
         raise _bad(tensor, f"has the unknown datatype {tensor.datatype!r}")
     if not shape or any(length < 1 for length in shape):
         raise _bad(tensor, f"has the shape {shape}; every length of it must be at least 1")
@@ -302,6 +300,18 @@ def _check_values(tensor: Tensor, values: list[Any]) -> None:
         for value in (min(numbers), max(numbers)) if numbers else ():
             if not bounds[0] <= value <= bounds[1]:
                 raise _bad(tensor, f"holds {value}, which does not fit into {tensor.datatype}")
+
+
+def _from_binary(tensor: Tensor, tail: bytes, offset: int, size: object) -> tuple[list[Any], int]:
+    count = _checked_size(tensor)
+    if tensor.data is not None:
+        raise _bad(tensor, "has both data and binary data")
+    if type(size) is not int or size < 0 or offset + size > len(tail):
+        raise _bad(tensor, f"announces {size} binary bytes; {len(tail) - offset} are left")
+    try:
+        return binary.unpack(tensor.datatype, tail[offset : offset + size], count), offset + size
+    except ValueError as error:
+        raise _bad(tensor, str(error)) from error
 
 
 def _flat(outputs: list[Any]) -> tuple[str, list[int], list[Any]]:
