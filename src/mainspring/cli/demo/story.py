@@ -13,8 +13,8 @@ from mainspring.cli.demo.engine_room import EngineRoom
 from mainspring.cli.demo.folder import DemoFolder
 from mainspring.cli.demo.slow_idea import have_the_idea
 from mainspring.cli.demo.teller import Teller
-from mainspring.cli.demo.town import Town
-from mainspring.cli.demo.watch import first_event, is_busy, wait_for
+from mainspring.cli.demo.town import Pace, Town
+from mainspring.cli.demo.watch import first_event, pace_for, wait_for
 from mainspring.config import Settings
 from mainspring.datasets.requests import GetDatasetVersion, GetDatasetVersionById
 from mainspring.domain.gate import GateOutcome
@@ -342,10 +342,10 @@ def _watch(stage: Stage) -> None:
 
     while stage.watching:
         try:
-            stage.stage_town.careful = is_busy(stage.client, SERVICE)
+            stage.stage_town.pace = pace_for(stage.client, SERVICE)
         except MainspringError:
             # The server restarts, perhaps: the story itself says if it stays away.
-            stage.stage_town.careful = True
+            stage.stage_town.pace = Pace.TRAINING
         town = stage.stage_town
         stage.teller.bar(town.sent, f"{town.now:%d %b %Y}, {len(town.answers):,} answered")
         time.sleep(0.2)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,11 +21,20 @@ LABEL_DELAY = timedelta(days=1)
 _CONNECTIONS = 8
 _TICK_SECONDS = 0.02
 _PATIENCE_SECONDS = 60.0
-_SLOWER = 7.0
-_SLOWEST = 6.0
-_FASTER = 1.5
-"""How much slower time runs while a model is trained or rolled out: a year passes in a minute here, and at
-that pace a training of seconds would last for months."""
+_LATE_PACE = 1 / 6
+_LAST_PACE = 1.5
+
+
+class Pace(float, Enum):
+    """How fast time runs, as a share of the speed asked for.
+
+    A year passes in a minute here; at that pace a training of seconds would last for months, and the world
+    would be another when its model comes. A rollout needs traffic, so time runs on during one.
+    """
+
+    QUIET = 1.0
+    ROLLOUT = 0.2
+    TRAINING = 0.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +53,7 @@ class Answer:
 class Town:
     """Replays hours as HTTP requests from a thread of its own until they are over or `stop` is called.
 
-    `careful` slows time; `keep_back` is a share of the year that is not entered before `let_go`.
+    `pace` slows time; `keep_back` is a share of the year that is not entered before `let_go`.
     """
 
     def __init__(
@@ -69,7 +79,7 @@ class Town:
         self._thread = threading.Thread(target=self._live, name="town", daemon=True)
         self._pending: deque[Future[None]] = deque()
         self._labels_from = 0
-        self.careful = False
+        self.pace = Pace.QUIET
         self.keep_back = 1.0
         self._is_let_go = False
         self.sent = 0
@@ -139,11 +149,11 @@ class Town:
     def _pace(self) -> float:
         """Hours per second right now."""
         if self._is_let_go:
-            return self._speed * _FASTER
+            return self._speed * _LAST_PACE
         if self.sent >= self.keep_back * len(self._hours):
             # Not stopped: a rollout needs traffic, and what is still to be told needs hours.
-            return min(self._speed / _SLOWEST, (len(self._hours) - self.sent) / 30)
-        return self._speed / _SLOWER if self.careful else self._speed
+            return min(self._speed * _LATE_PACE, (len(self._hours) - self.sent) / 30)
+        return self._speed * self.pace.value
 
     def _throttle(self) -> None:
         """Never run ahead of the answers by more than a few requests for every connection."""

@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from mainspring.cli.demo.town import Pace
 from mainspring.domain.event import StoredEvent
 from mainspring.governance.requests import ListEvents
 from mainspring.kernel.errors import Unavailable
 from mainspring.monitoring.requests import ListIncidents
 from mainspring.pipelines.requests import ListPipelineRuns
+from mainspring.registry.requests import ListModelVersions
 from mainspring.serving.requests import GetDeployment
 
 if TYPE_CHECKING:
@@ -64,13 +66,18 @@ def first_event(
     return None
 
 
-def is_busy(client: "Client", service: str) -> bool:
-    """Whether a run or a rollout of the service is under way, or an incident calls for one."""
+def pace_for(client: "Client", service: str) -> Pace:
+    """How fast time may run in the town, by what is under way for the service."""
     deployment = client.call(GetDeployment(service=service))
     if deployment is not None and deployment.rollout is not None:
-        return True
+        return Pace.ROLLOUT
+    runs = client.call(ListPipelineRuns(service=service, limit=3))
+    if any(not run.state.is_final for run in runs):
+        return Pace.TRAINING
+    versions = client.call(ListModelVersions(model=service, limit=1))
+    if versions and versions[0].gate_results is None:
+        return Pace.TRAINING
     incidents = client.call(ListIncidents(service=service, open_only=True))
     if deployment is not None and any(i.version == deployment.champion for i in incidents):
-        return True
-    runs = client.call(ListPipelineRuns(service=service, limit=3))
-    return any(not run.state.is_final for run in runs)
+        return Pace.TRAINING
+    return Pace.QUIET
