@@ -41,8 +41,10 @@ demo: setup ## run the whole loop on real data (DEMO_FLAGS="--exit --no-browser"
 test: setup setup-servers ## the quick tests
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not browser and not mlflow"
 
+# The browser tests run apart: their driver keeps an event loop in the thread that other tests need.
 test-all: setup setup-servers setup-mlflow ## every test: also the slow ones, the browser, the real MLflow client
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser"
+	$(BIN)/python -m pytest tests/browser
 
 lint: setup ## style and formatting
 	$(BIN)/ruff check .
