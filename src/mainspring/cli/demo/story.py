@@ -228,12 +228,14 @@ def error_falls(stage: Stage) -> None:
         ]
         return found[-most:] if version is first else found[:most]
 
+    stage.stage_town.least_pace = 0.5
     after = wait_for(
         lambda: found if len(found := weeks(challenger, 4)) >= 3 else None,
         "labelled weeks under the new champion",
         seconds=60,
         meanwhile=lambda: _look_after(stage),
     )
+    stage.stage_town.least_pace = 0.0
     before = weeks(first, 3)
     fell = statistics.mean(after) < statistics.mean(before)
     stage.teller.claim(
@@ -271,7 +273,9 @@ def an_idea(stage: Stage) -> Idea:
     original = have_the_idea(flow)
     failures = len(stage.stage_town.failures)
     _apply(stage)
-    stage.teller.fact("meanwhile somebody has an idea: flow.py averages a hundred forecasts now")
+    stage.teller.fact(
+        "somebody has an idea: flow.py averages a hundred forecasts now; it is applied, and a training begins"
+    )
     project = stage.client.call(GetService(name=SERVICE)).project
     return Idea(original=original, project=project, failures=failures)
 

@@ -53,7 +53,7 @@ class Answer:
 class Town:
     """Replays hours as HTTP requests from a thread of its own until they are over or `stop` is called.
 
-    `pace` slows time; `keep_back` is a share of the year that is not entered before `let_go`.
+    `pace` slows time, never below `least_pace`; `keep_back` is a share of the year that is not entered before `let_go`.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Town:
         self._labels_from = 0
         self.pace = Pace.QUIET
         self.keep_back = 1.0
+        self.least_pace = 0.0
         self._is_let_go = False
         self.sent = 0
         self.answers: list[Answer] = []
@@ -153,7 +154,7 @@ class Town:
         if self.sent >= self.keep_back * len(self._hours):
             # Not stopped: a rollout needs traffic, and what is still to be told needs hours.
             return min(self._speed * _LATE_PACE, (len(self._hours) - self.sent) / 30)
-        return self._speed * self.pace.value
+        return self._speed * max(self.pace.value, self.least_pace)
 
     def _throttle(self) -> None:
         """Never run ahead of the answers by more than a few requests for every connection."""
