@@ -4,7 +4,7 @@ import statistics
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mainspring.cli.commands.apply import apply_declaration
@@ -13,7 +13,7 @@ from mainspring.cli.demo.engine_room import EngineRoom
 from mainspring.cli.demo.folder import DemoFolder
 from mainspring.cli.demo.slow_idea import have_the_idea
 from mainspring.cli.demo.teller import Teller
-from mainspring.cli.demo.town import Pace, Town
+from mainspring.cli.demo.town import LABEL_DELAY, Pace, Town
 from mainspring.cli.demo.watch import first_event, pace_for, wait_for
 from mainspring.config import Settings
 from mainspring.datasets.requests import GetDatasetVersion, GetDatasetVersionById
@@ -22,10 +22,10 @@ from mainspring.domain.monitor import FindingKind, Incident, Window
 from mainspring.domain.rollout import Rollout, RolloutState
 from mainspring.kernel.errors import MainspringError, NotFound
 from mainspring.monitoring.requests import ListIncidents, ListWindows
-from mainspring.pipelines.requests import GetPipelineRun, ListSteps
+from mainspring.pipelines.requests import GetPipelineRun, ListPipelineRuns, ListSteps
 from mainspring.quality.report import report_lines
 from mainspring.registry.requests import GetModelVersionById, ListModelVersions
-from mainspring.services.requests import GetService
+from mainspring.services.requests import PauseService, ResumeService
 from mainspring.serving.requests import GetDeployment, ListRollouts
 
 if TYPE_CHECKING:
@@ -215,34 +215,30 @@ def renewal(stage: Stage, incident: Incident) -> None:
 
 
 def error_falls(stage: Stage) -> None:
-    """Compare the last weeks before the first challenger answered with the first ones after it."""
-    first, challenger = _version_number(stage, 1), _version_number(stage, 2)
+    """Compare the last weeks before a challenger answered with the first ones after it."""
+    first = _version_number(stage, 1)
+    _pause_when_quiet(stage)
+    stage.teller.fact("somebody wants to work on the flow: mainspring service pause demand")
 
-    def weeks(version: "ModelVersion", most: int) -> list[float]:
+    def weeks() -> tuple[list[float], list[float]]:
         windows = stage.client.call(ListWindows(service=SERVICE, limit=1000))
-        found = [
-            each.mae
-            for window in reversed(windows)
-            for each in window.performance
-            if each.version == version.id and each.mae is not None and each.labelled_count >= 100
-        ]
-        return found[-most:] if version is first else found[:most]
+        entries = [e for w in reversed(windows) for e in w.performance if e.labelled_count >= 100]
+        before = [e.mae for e in entries if e.mae is not None and e.version == first.id]
+        after = [e.mae for e in entries if e.mae is not None and e.version != first.id]
+        return before[-3:], after
 
     stage.stage_town.least_pace = 0.5
-    after = wait_for(
-        lambda: found if len(found := weeks(challenger, 4)) >= 3 else None,
+    before, after = wait_for(
+        lambda: found if len((found := weeks())[1]) >= 3 else None,
         "labelled weeks under the new champion",
         seconds=60,
         meanwhile=lambda: _look_after(stage),
     )
     stage.stage_town.least_pace = 0.0
-    before = weeks(first, 3)
-    fell = statistics.mean(after) < statistics.mean(before)
     stage.teller.claim(
         "the error is seen to fall",
-        fell,
-        f"mean absolute error by week: {_numbers(before)} under version {first.number}, "
-        f"then {_numbers(after)} under version {challenger.number}",
+        statistics.mean(after) < statistics.mean(before),
+        f"mean absolute error by week: {_numbers(before)} under version 1, then {_numbers(after)}",
     )
 
 
@@ -272,12 +268,14 @@ def an_idea(stage: Stage) -> Idea:
     flow = stage.folder.project / "flow.py"
     original = have_the_idea(flow)
     failures = len(stage.stage_town.failures)
+    # Known to the day, so that the challenger learns from weeks that the champion has not seen.
+    stage.data.deliver(stage.stage_town.now - LABEL_DELAY)
     _apply(stage)
+    service = stage.client.call(ResumeService(name=SERVICE))
     stage.teller.fact(
-        "somebody has an idea: flow.py averages a hundred forecasts now; it is applied, and a training begins"
+        "somebody has an idea: flow.py averages a hundred forecasts now; applied, the service goes on"
     )
-    project = stage.client.call(GetService(name=SERVICE)).project
-    return Idea(original=original, project=project, failures=failures)
+    return Idea(original=original, project=service.project, failures=failures)
 
 
 def slow_candidate(stage: Stage, idea: Idea) -> None:
@@ -336,7 +334,7 @@ def rest_of_the_year(stage: Stage) -> None:
 
 def _deliver(stage: Stage, until: datetime) -> None:
     # The truth about the last day is not known yet.
-    result = stage.data.deliver(until - timedelta(days=1))
+    result = stage.data.deliver(until - LABEL_DELAY)
     stage.deliveries.append(f"{result.version.number}: {result.version.state.value}")
 
 
@@ -360,6 +358,38 @@ def _look_after(stage: Stage) -> None:
     stage.engine.check()
     if stage.town is not None and stage.town.error is not None:
         raise stage.town.error
+
+
+def _pause_when_quiet(stage: Stage) -> None:
+    """Pause the service while neither a run nor a rollout is under way."""
+
+    def look() -> bool | None:
+        if _is_busy(stage):
+            return None
+        stage.client.call(PauseService(name=SERVICE))
+        if not _is_busy(stage):
+            return True
+        # A loop was faster.
+        stage.client.call(ResumeService(name=SERVICE))
+        return None
+
+    wait_for(
+        look,
+        "quiet",
+        seconds=_TRAINING_SECONDS + _ROLLOUT_SECONDS,
+        meanwhile=lambda: _look_after(stage),
+    )
+
+
+def _is_busy(stage: Stage) -> bool:
+    deployment = stage.client.call(GetDeployment(service=SERVICE))
+    runs = stage.client.call(ListPipelineRuns(service=SERVICE, limit=3))
+    (newest,) = stage.client.call(ListModelVersions(model=SERVICE, limit=1))
+    return (
+        (deployment is not None and deployment.rollout is not None)
+        or any(not run.state.is_final for run in runs)
+        or newest.gate_results is None
+    )
 
 
 def _apply(stage: Stage) -> None:

@@ -22,7 +22,7 @@ _CONNECTIONS = 8
 _TICK_SECONDS = 0.02
 _PATIENCE_SECONDS = 60.0
 _LATE_PACE = 1 / 6
-_LAST_PACE = 1.5
+_LAST_PACE = 2.0
 
 
 class Pace(float, Enum):
