@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from mainspring.sdk.client import Client
 
 
+_WIDEST = 120
+"""Of reasons, which can be long; `incident show` and `run show` give all of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
     """What there is to say about one service."""
@@ -117,11 +121,11 @@ def status_lines(found: Status) -> Iterator[str]:
         yield from _rollout_lines(each)
         yield from _window_lines(each.window)
         for incident in each.incidents:
-            yield f"  INCIDENT   {incident.kind.value} since {text_of(incident.opened_at)}: {incident.summary}"
+            yield f"  INCIDENT   {incident.kind.value} since {text_of(incident.opened_at)}: {_cut(incident.summary)}"
         if not each.incidents:
             yield "  incidents  none open"
         for run in each.runs:
-            yield f"  run        {run.id} {run.state.value} {text_of(run.requested_at)}: {run.why}"
+            yield f"  run        {run.id} {run.state.value} {text_of(run.requested_at)}: {_cut(run.why)}"
 
 
 def _rollout_lines(each: ServiceStatus) -> Iterator[str]:
@@ -165,3 +169,8 @@ def _version_text(version: "ModelVersion | None") -> str:
         f"{name} {value:.4g}" for name, value in sorted(version.metrics.items())[:4]
     )
     return f"{version.model} version {version.number}" + (f" ({metrics})" if metrics else "")
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…"

@@ -9,7 +9,7 @@ from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
 
 if TYPE_CHECKING:
-    from mainspring.cli.demo.story import Stage
+    from mainspring.cli.demo.stage import Stage
     from mainspring.cli.demo.teller import Teller
 
 
@@ -63,7 +63,7 @@ def demo(session: Session, /, exits: bool, speed: float, no_browser: bool) -> in
 def _stage(session: Session, teller: "Teller", engine: object, speed: float, url: str) -> "Stage":
     from mainspring.cli.demo.deliveries import DataTeam
     from mainspring.cli.demo.folder import DemoFolder, all_rides
-    from mainspring.cli.demo.story import Stage
+    from mainspring.cli.demo.stage import Stage
     from mainspring.sdk.remote import RemoteClient
 
     folder = DemoFolder(home=session.settings.home)
@@ -82,7 +82,7 @@ def _stage(session: Session, teller: "Teller", engine: object, speed: float, url
 
 
 def _tell(stage: "Stage") -> None:
-    from mainspring.cli.demo import ending, story
+    from mainspring.cli.demo import ending, renewal, story, trials
 
     teller = stage.teller
     teller.chapter("The first year of rides, and what is expected of the data")
@@ -93,13 +93,13 @@ def _tell(stage: "Stage") -> None:
     try:
         incident = story.second_year(stage)
         teller.chapter("Retrained, compared, rolled out, promoted")
-        story.renewal(stage, incident)
-        story.error_falls(stage)
+        renewal.renewal(stage, incident)
+        renewal.error_falls(stage)
         teller.chapter("What must not come in: a broken delivery, a slow candidate")
-        idea = story.an_idea(stage)
-        story.broken_delivery(stage)
-        story.slow_candidate(stage, idea)
-        story.rest_of_the_year(stage)
+        idea = trials.an_idea(stage)
+        trials.broken_delivery(stage)
+        trials.slow_candidate(stage, idea)
+        trials.rest_of_the_year(stage)
     finally:
         stage.watching = False
         if stage.town is not None:

@@ -9,7 +9,7 @@ from mainspring.governance.requests import VerifyAudit
 from mainspring.monitoring.trace import Trace, trace
 
 if TYPE_CHECKING:
-    from mainspring.cli.demo.story import Stage
+    from mainspring.cli.demo.stage import Stage
 
 
 def tell(stage: "Stage") -> None:
