@@ -22,6 +22,7 @@ from mainspring.cli.demo.stage import (
     SERVICE,
     TRAINING_SECONDS,
     Stage,
+    current_champion,
     gate_lines,
     look_after,
 )
