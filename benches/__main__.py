@@ -8,6 +8,7 @@ import benches
 
 
 def main() -> None:
+    """Run what the command line names, or all."""
     names = sys.argv[1:] or [
         module.name for module in pkgutil.iter_modules(benches.__path__) if not module.name.startswith("_")
     ]
