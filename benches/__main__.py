@@ -10,7 +10,9 @@ import benches
 def main() -> None:
     """Run what the command line names, or all."""
     names = sys.argv[1:] or [
-        module.name for module in pkgutil.iter_modules(benches.__path__) if not module.name.startswith("_")
+        module.name
+        for module in pkgutil.iter_modules(benches.__path__)
+        if not module.name.startswith("_")
     ]
     for name in names:
         print(f"\n== {name}", flush=True)

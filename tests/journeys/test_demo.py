@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mainspring.cli.main import run_command
-from mainspring.testing.apps import TESTER
 from mainspring.app import opened_app
+from mainspring.cli.main import run_command
 from mainspring.config import Settings
 from mainspring.governance.requests import VerifyAudit
+from mainspring.testing.apps import TESTER
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -193,7 +193,8 @@ class Postgres:
             return Unavailable("the database's disk is full", code="disk_full")
         if state[:2] == "22" or isinstance(error, DataError):
             return Invalid(
-                "a value does not fit its column", hint="It is too large, too long or has a NUL in it."
+                "a value does not fit its column",
+                hint="It is too large, too long or has a NUL in it.",
             )
         if error.connection_invalidated or state[:2] in ("08", "57", "53") or not state:
             return Unavailable(
