@@ -33,8 +33,8 @@ class Pace(float, Enum):
     """
 
     QUIET = 1.0
-    ROLLOUT = 0.2
-    TRAINING = 0.03
+    ROLLOUT = 0.13
+    TRAINING = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,14 @@ class Answer:
     version: str
     arm: str
     seconds: float
+    answered_at: datetime
 
 
 class Town:
     """Replays hours as HTTP requests from a thread of its own until they are over or `stop` is called.
 
-    `pace` slows time, never below `least_pace`; `keep_back` is a share of the year that is not entered before `let_go`.
+    A `patient` town asks again when it is told to wait; for any other that is a failure. `pace` slows time,
+    never below `least_pace`; beyond the share `keep_back` of the year it slows down until `let_go`.
     """
 
     def __init__(
@@ -64,16 +66,19 @@ class Town:
         service: str,
         hours_per_second: float,
         deliver: Callable[[datetime], None],
+        patient: bool = False,
     ) -> None:
         self._hours = [_hour(row) for row in rides.iter_rows(named=True)]
         self._url = urlsplit(serving_url)
         self._service = service
         self._speed = hours_per_second
         self._deliver = deliver
+        self._patient = patient
         self._pool = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="asking")
         self._post_office = ThreadPoolExecutor(1, thread_name_prefix="delivering")
         self._deliveries: list[Future[None]] = []
         self._local = threading.local()
+        self._open: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._live, name="town", daemon=True)
@@ -86,7 +91,7 @@ class Town:
         self.sent = 0
         self.answers: list[Answer] = []
         self.failures: list[str] = []
-        self.reconnects = 0
+        self.repeats = 0
         self.labels_sent = 0
         self.error: BaseException | None = None
 
@@ -98,6 +103,8 @@ class Town:
         self._thread.join()
         self._pool.shutdown()
         self._post_office.shutdown(cancel_futures=True)
+        for connection in self._open:
+            connection.close()
 
     def let_go(self) -> None:
         """Let time run to the end of the year, whatever else is going on."""
@@ -193,6 +200,7 @@ class Town:
             version=parameters["model_version"],
             arm=parameters["arm"],
             seconds=seconds,
+            answered_at=datetime.now(UTC),
         )
         with self._lock:
             self.answers.append(answer)
@@ -201,18 +209,26 @@ class Town:
         """Send until something answers: a process that restarts is waited for, as any good client would."""
         began = time.monotonic()
         while True:
-            try:
-                connection = self._connection()
-                connection.request("POST", path, body, {"Content-Type": "application/json"})
-                response = connection.getresponse()
-                return response.status, response.read()
-            except (OSError, http.client.HTTPException) as error:
-                self._local.connection = None
-                with self._lock:
-                    self.reconnects += 1
-                if time.monotonic() - began > _PATIENCE_SECONDS or self._stop.is_set():
-                    return 0, repr(error).encode()
-                time.sleep(0.05)
+            status, answer = self._post_once(path, body)
+            away = status == 0 or (self._patient and status in (429, 503, 504))
+            late = time.monotonic() - began > _PATIENCE_SECONDS or self._stop.is_set()
+            if not away or late:
+                return status, answer
+            with self._lock:
+                self.repeats += 1
+            time.sleep(0.05)
+
+    def _post_once(self, path: str, body: str) -> tuple[int, bytes]:
+        """One request; status 0 says that no answer came."""
+        connection = self._connection()
+        try:
+            connection.request("POST", path, body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            # Closed, it connects anew with its next request.
+            connection.close()
+            return 0, repr(error).encode()
 
     def _connection(self) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
@@ -221,6 +237,7 @@ class Town:
                 self._url.hostname or "", self._url.port, timeout=30
             )
             self._local.connection = connection
+            self._open.append(connection)
         return connection
 
 

@@ -122,8 +122,8 @@ def rest_of_the_year(stage: Stage) -> None:
     seconds = sorted(answer.seconds for answer in town.answers) or [0.0]
     tell.claim(
         "every hour of the second year was answered",
-        len(town.answers) == town.hour_count and not town.failures,
-        f"{len(town.answers):,} of {town.hour_count:,} requests, {len(town.failures)} failed; half of them within "
+        len(town.answers) == town.hour_count and not town.failures and not town.repeats,
+        f"{len(town.answers):,} of {town.hour_count:,} requests, {len(town.failures)} failed, {town.repeats} asked twice; half of them within "
         f"{1000 * seconds[len(seconds) // 2]:.0f} ms, 99 % within {1000 * seconds[len(seconds) * 99 // 100]:.0f} ms"
         + "".join(f"; {failure}" for failure in town.failures[:3]),
     )
