@@ -1,5 +1,6 @@
 """The demo as a user starts it: every claim comes true, twice in a row in the same folder."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,8 @@ def test_every_claim_comes_true_and_the_home_is_sound(
     assert "14 of 14 claims came true" in told.stdout
     assert run_command(["fsck", "--home", str(home)]) == 0
     assert run_command(["status", "--home", str(home)]) == 0
-    assert "champion   demand version 2" in capsys.readouterr().out
+    # Version 2, or a later one if the loops found reason to train again before the end.
+    assert re.search(r"champion   demand version [2-9]", capsys.readouterr().out)
     with opened_app(Settings(home=home), actor=TESTER) as app:
         assert app.call(VerifyAudit()).intact
 
