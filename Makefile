@@ -41,9 +41,11 @@ demo: setup ## run the whole loop on real data (DEMO_FLAGS="--exit --no-browser"
 test: setup setup-servers ## the quick tests
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not browser and not mlflow"
 
-# The browser tests run apart: their driver keeps an event loop in the thread that other tests need.
+# The journeys run apart because each needs the whole machine, the browser tests because their driver keeps
+# an event loop in the thread that other tests need.
 test-all: setup setup-servers setup-mlflow ## every test: also the slow ones, the browser, the real MLflow client
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser" --ignore=tests/journeys
+	$(BIN)/python -m pytest tests/journeys
 	$(BIN)/python -m pytest tests/browser
 
 lint: setup ## style and formatting
