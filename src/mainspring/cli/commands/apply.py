@@ -73,7 +73,7 @@ def _check_bindings(spec: "ServiceSpec", graph: "Graph") -> None:
     plain = {each.name for each in graph.parameters if not each.is_dataset}
     needed = {each.name for each in graph.parameters if not (each.is_dataset or each.has_default)}
     where = f"service {spec.name}"
-    for name in sorted(datasets ^ set(spec.data)):
+    for name in [*sorted(datasets - set(spec.data)), *sorted(set(spec.data) - datasets)]:
         raise Invalid(
             f"the pipeline {spec.pipeline} "
             + (f"needs data for `{name}`" if name in datasets else f"takes no data `{name}`"),
