@@ -85,6 +85,7 @@ class Child:
         self._log = RotatingFile(logs / f"{name}.log")
         self._backoff = Backoff()
         self._started_at = 0.0
+        self.deaths = 0
         self.last_lines: deque[str] = deque(maxlen=8)
         self.process: subprocess.Popen[bytes] | None = None
         self.pidfd: int | None = None
@@ -137,6 +138,7 @@ class Child:
         assert self.process is not None
         assert self.pidfd is not None
         status = self.process.wait()
+        self.deaths += 1
         os.close(self.pidfd)
         self.pidfd = None
         self.process = None

@@ -28,6 +28,8 @@ CHILDREN = ("control", "controller", "predictor")
 
 _GRACE_SECONDS = 30.0
 _PROBE_SECONDS = 0.1
+_MOST_EARLY_DEATHS = 5
+"""How often a process may die before everything was ready once; then there is no use in trying."""
 
 
 def up(settings: Settings, say: Callable[[str], None]) -> int:
@@ -175,9 +177,10 @@ class Supervisor:
             child.take_output(output) or self._selector.unregister(output)
         if self._stopping_since is not None:
             return
-        if status == FAILED and not self._ready:
+        if not self._ready and (status == FAILED or child.deaths >= _MOST_EARLY_DEATHS):
             self._failure = Unavailable(
-                f"{child.name} could not start: " + " ".join(child.last_lines).strip(),
+                f"{child.name} could not start: "
+                + "; ".join(line.strip() for line in child.last_lines),
                 code="could_not_start",
                 hint=f"Its log is {self._settings.logs_path / (child.name + '.log')}.",
             )

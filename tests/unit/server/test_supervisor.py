@@ -140,6 +140,20 @@ def test_the_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> No
     assert not is_up(up.home)
 
 
+def test_a_home_that_can_not_be_opened_is_said_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "store.sqlite3").write_text("a diary, and no database at all" * 100)
+
+    code = run_command(["up", "--home", str(tmp_path), "--port", "0", "--serving-port", "0"])
+
+    assert code == 7
+    said = capsys.readouterr().err
+    assert "could not start" in said
+    assert "not a readable SQLite database" in said
+    assert not is_up(tmp_path)
+
+
 def test_a_log_starts_anew_when_it_is_large(tmp_path: Path) -> None:
     log = RotatingFile(tmp_path / "a.log", limit=10, kept=2)
 
