@@ -4,10 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mainspring.app import App
 from mainspring.testing.apps import an_app
 from mainspring.testing.postgres import PostgresServer, postgres_server
+
+# How fast examples are made says something of the machine, nothing of the code.
+settings.register_profile(
+    "mainspring", settings.default, suppress_health_check=[HealthCheck.too_slow], deadline=None
+)
+settings.load_profile("mainspring")
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH_REQUESTS = 64
 MAX_BATCH_ROWS = 1024
+_LOADS = 3
 _TRIES = 2
 _STEADY_SECONDS = 30.0
 _MAX_BACKOFF_SECONDS = 30.0
@@ -259,7 +260,8 @@ class Pool:
             seat.failures = 0
         busy, was_ready = seat.busy, seat.is_ready
         self._vacate(seat)
-        if not was_ready:
+        # One that was killed while it loaded says nothing of the model; one that always dies does.
+        if not was_ready and seat.failures >= _LOADS:
             self.failure = why
         self._try_again(busy.jobs if busy else [], why)
         self._on_change()
