@@ -7,8 +7,8 @@ anything else only while no connection can be made, since then it was certainly 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from ipaddress import ip_address
+from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
@@ -52,6 +52,8 @@ class RemoteClient(Client):
         self._token = token
         self._is_local = _is_loopback(parts.hostname)
         self.blobs = RemoteBlobs(self)
+        self._opening = Lock()
+        self._opened: httpx.Client | None = None
 
     def call(self, request: Request[T]) -> T:
         operation = BY_REQUEST[type(request)]
@@ -90,11 +92,18 @@ class RemoteClient(Client):
         _patiently(attempt, repeatable=True)
 
     def close(self) -> None:
-        if "_http" in self.__dict__:
-            self._http.close()
+        if self._opened is not None:
+            self._opened.close()
 
-    @cached_property
+    @property
     def _http(self) -> "httpx.Client":
+        # Many threads may ask first; a second connection pool would be closed by nobody.
+        with self._opening:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _open(self) -> "httpx.Client":
         import httpx
 
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
