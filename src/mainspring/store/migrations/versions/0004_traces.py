@@ -1,0 +1,10 @@
+"""Traces, assessments and workspaces."""
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing changes yet."""

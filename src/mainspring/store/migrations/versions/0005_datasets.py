@@ -1,0 +1,10 @@
+"""Data versions: chunks, pinned tables, remotes."""
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing changes yet."""

@@ -1,0 +1,10 @@
+"""The loop: serving, monitoring, reconcile."""
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing changes yet."""
