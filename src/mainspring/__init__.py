@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mainspring.pipelines.authoring import Pipeline, Step, pipeline, step
+    from mainspring.pipelines.authoring import Pipeline, Step, pipeline, step, when
     from mainspring.pipelines.dataset import Dataset
     from mainspring.pipelines.evaluate import evaluate
     from mainspring.pipelines.models import Metrics, Model
@@ -22,6 +22,7 @@ _HOMES = {
     "evaluate": "mainspring.pipelines.evaluate",
     "pipeline": "mainspring.pipelines.authoring",
     "step": "mainspring.pipelines.authoring",
+    "when": "mainspring.pipelines.authoring",
 }
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "evaluate",
     "pipeline",
     "step",
+    "when",
 ]
 
 

@@ -1,5 +1,6 @@
 """Pipelines: the static graph that a traced function gives, and the runs of it."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -7,6 +8,9 @@ from enum import StrEnum
 from mainspring.domain.dataset import DatasetVersionId
 from mainspring.domain.run import RunId
 from mainspring.kernel.digests import Digest
+
+CHOICE = "mainspring:when"
+_ITEM = re.compile(r"\[\d+\]")
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
@@ -41,12 +45,30 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A node with it is only run if a step's result, or else a parameter, is `wanted`; it is skipped otherwise."""
+
+    wanted: bool
+    output: NodeOutput | None = None
+    parameter: str | None = None
+
+    @property
+    def what(self) -> str:
+        """What decides, in words."""
+        if self.output is not None:
+            return f"the result of {self.output.node}"
+        return f"the parameter {self.parameter}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """One call of a step. `step` is `module:qualified_name`.
 
     Each parameter of the step is in one of the maps, which say where its value comes from; `node_lists` holds
     those that take a list of results. A parameter in none of them keeps its default. `output_count` is None
-    for a step that returns one value.
+    for a step that returns one value. A node with `mapped` parameters is run once for each item of their
+    lists, and its result is the list of results. A node with a `choice` runs nothing: its result is the first
+    of its `node_lists["of"]` if the choice's condition holds, else the second.
     """
 
     id: str
@@ -62,12 +84,29 @@ class Node:
     cpus: int = 1
     cache: bool = True
     node_lists: dict[str, tuple[NodeOutput, ...]] = field(default_factory=dict)
+    mapped: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    choice: Condition | None = None
+
+    @property
+    def inputs(self) -> set[str]:
+        """The nodes whose results are arguments of this one."""
+        listed = {output.node for outputs in self.node_lists.values() for output in outputs}
+        return listed | {output.node for output in self.node_outputs.values()}
 
     @property
     def upstream(self) -> set[str]:
-        """The nodes whose results this one takes."""
-        listed = {output.node for outputs in self.node_lists.values() for output in outputs}
-        return listed | {output.node for output in self.node_outputs.values()}
+        """The nodes that must have ended before this one can begin."""
+        conditions = [*self.conditions, *([self.choice] if self.choice else [])]
+        return self.inputs | {c.output.node for c in conditions if c.output is not None}
+
+    def item(self, index: int) -> str:
+        """What one item of a mapped node is called in attempts and logs: `train[3]`."""
+        return f"{self.id}[{index}]"
+
+    def has_part(self, part: str) -> bool:
+        """Whether attempts called `part` are this node's: its own name, or one of its items'."""
+        return part == self.id or bool(self.mapped and _ITEM.fullmatch(part.removeprefix(self.id)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +149,7 @@ class StepState(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"
+    SKIPPED = "skipped"
 
 
 class ValueKind(StrEnum):
@@ -121,11 +161,16 @@ class ValueKind(StrEnum):
     JSON = "json"
     ARRAY = "array"
     PICKLE = "pickle"
+    LIST = "list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredValue:
-    """A step's result by content. `digest` names a blob, or for a model the manifest of its folder."""
+    """A step's result by content.
+
+    `digest` names a blob; for a model the manifest of its folder; for a list a blob that holds its items as
+    stored values.
+    """
 
     kind: ValueKind
     digest: Digest
@@ -134,7 +179,7 @@ class StoredValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepAttempt:
-    """One try at one step of one run."""
+    """One try at one step of one run. `node` names a node of the graph, or one item of a mapped one."""
 
     run: RunId
     node: str

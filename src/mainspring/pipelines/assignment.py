@@ -6,7 +6,7 @@ from pathlib import Path
 from mainspring.config import Settings
 from mainspring.domain.dataset import DatasetVersion
 from mainspring.domain.pipeline import Node, PipelineRun, StoredValue
-from mainspring.pipelines.plan import picked
+from mainspring.pipelines.plan import Part, picked
 from mainspring.pipelines.task import Argument, Kept, KeptDataset, KeptList, Plain, Task
 
 # Libraries would each take every core, whatever else runs beside them.
@@ -14,9 +14,10 @@ _THREADS = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MK
 
 
 def task_for(
-    node: Node,
+    part: Part,
     attempt: int,
     *,
+    items: Mapping[str, Argument],
     run: PipelineRun,
     done: Mapping[str, tuple[StoredValue, ...]],
     versions: Mapping[str, DatasetVersion],
@@ -24,17 +25,18 @@ def task_for(
     settings: Settings,
     environment: dict[str, str],
 ) -> Task:
-    """The task of one attempt at a step whose upstream is `done`."""
+    """The task of one attempt at a step whose upstream is `done`; `items` are its mapped arguments."""
+    node = part.node
     return Task(
         run=run.id,
-        node=node.id,
+        node=part.id,
         step=node.step,
         attempt=attempt,
-        arguments=_arguments(node, run, done, versions),
+        arguments={**_arguments(node, run, done, versions), **items},
         output_count=node.output_count,
         cpus=node.cpus,
         project=str(project),
-        scratch=str(settings.work_path / "steps" / run.id / f"{node.id}-{attempt}"),
+        scratch=str(settings.work_path / "steps" / run.id / f"{part.id}-{attempt}"),
         blobs=str(settings.blobs_path),
         environment=environment,
     )

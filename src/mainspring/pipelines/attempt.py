@@ -14,8 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from mainspring.domain.pipeline import LogLine, Node, StepState, StoredValue
+from mainspring.domain.pipeline import LogLine, StepState, StoredValue
 from mainspring.pipelines.cache_keys import CacheKey
+from mainspring.pipelines.plan import Part
 from mainspring.pipelines.snapshot import unwritable
 from mainspring.pipelines.task import ANSWER_FILE, TASK_FILE, Answer, Done, Task
 from mainspring.pipelines.zygote import Zygote
@@ -51,9 +52,10 @@ class Attempt:
     """A running attempt. The engine feeds it what happens; it never waits."""
 
     def __init__(
-        self, node: Node, number: int, task: Task, key: CacheKey | None, zygote: Zygote
+        self, part: Part, number: int, task: Task, key: CacheKey | None, zygote: Zygote
     ) -> None:
-        self.node = node
+        self.part = part
+        self.node = part.node
         self.number = number
         self.key = key
         self.lines: list[LogLine] = []
@@ -67,7 +69,7 @@ class Attempt:
         self._answered = False
         self.streams: list[_Stream] = []
         self.pid = self._begin(task, zygote)
-        timeout = node.timeout_seconds
+        timeout = self.node.timeout_seconds
         self._deadline = None if timeout is None else time.monotonic() + timeout
 
     def _begin(self, task: Task, zygote: Zygote) -> int:
@@ -195,7 +197,7 @@ class Attempt:
         self._tail.append(text[:200])
         self.lines.append(
             LogLine(
-                node=self.node.id,
+                node=self.part.id,
                 attempt=self.number,
                 seq=self._seq,
                 at=datetime.now(UTC),

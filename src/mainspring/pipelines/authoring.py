@@ -60,6 +60,30 @@ class Step(Generic[R]):
         # What the tracer gives stands for an R that a run will make.
         return tracer.add(self, args, kwargs)  # type: ignore[no-any-return]
 
+    def map(self, *args: Any, **kwargs: Any) -> list[R]:
+        """Run the step once for each item of the lists among its arguments; gives the list of results.
+
+        A list is gone through item by item where the step's parameter takes one item, several of them side
+        by side like `zip()`; every other argument is given whole to each call. In a pipeline a list may be
+        what another step returned: its length is known only when the run is there. Each item is a step of
+        its own to the cache, to retries and to the workers.
+        """
+        tracer = tracing.current()
+        if tracer is not None:
+            # What the tracer gives stands for a list that a run will make.
+            return tracer.add(self, args, kwargs, mapped=True)  # type: ignore[no-any-return]
+        bound = self.signature.bind(*args, **kwargs).arguments
+        over = [
+            name
+            for name, value in bound.items()
+            if tracing.is_list(value) and not tracing.wants_list(self.annotations.get(name))
+        ]
+        if not over:
+            raise self._wrong("map() was given no list", hint="Pass a list, or call the step.")
+        rest = {name: value for name, value in bound.items() if name not in over}
+        items = zip(*(bound[name] for name in over), strict=True)
+        return [self.function(**rest, **dict(zip(over, item, strict=True))) for item in items]
+
     def __repr__(self) -> str:
         return f"<step {self.reference}>"
 
@@ -168,6 +192,27 @@ def step(
         )
 
     return make if function is None else make(function)
+
+
+def when(
+    condition: Any,
+    then: Callable[[], Any],
+    otherwise: Callable[[], Any] | None = None,
+) -> Any:
+    """In a pipeline, run the steps of one branch or the other; gives the result of the branch that was taken.
+
+    condition: a parameter of the pipeline, or the result of a step that returns `bool`.
+    then, otherwise: functions without parameters that call steps, such as `lambda: train_large(table)`.
+
+    Steps of the other branch are skipped, and with no branch taken every step that would take the result.
+    Called outside a pipeline it calls one of the two here and now.
+    """
+    tracer = tracing.current()
+    if tracer is not None:
+        return tracer.choose(condition, {True: then} | ({False: otherwise} if otherwise else {}))
+    if condition:
+        return then()
+    return otherwise() if otherwise else None
 
 
 def pipeline(function: Callable[..., R], /) -> Pipeline[R]:

@@ -9,6 +9,7 @@ from mainspring.kernel.codec import canonical, digest_of
 from mainspring.kernel.digests import Digest
 from mainspring.pipelines.fingerprint import Fingerprint
 from mainspring.pipelines.plan import picked
+from mainspring.pipelines.task import Argument, Kept, Plain
 from mainspring.pipelines.values import FORMAT_VERSION
 
 
@@ -24,12 +25,15 @@ def cache_key(
     node: Node,
     run: PipelineRun,
     fingerprint: Fingerprint,
+    *,
     done: Mapping[str, tuple[StoredValue, ...]],
     manifests: Mapping[str, Digest],
+    items: Mapping[str, Argument],
 ) -> CacheKey:
     """The key of one step of a run: its code, what that reaches, and its inputs by content.
 
-    Retries, timeouts and the names of runs and pipelines have no part in it.
+    `items` are what mapped parameters are for this item of a mapped step. Retries, timeouts and the names of
+    runs and pipelines have no part in the key.
     """
     parts = dict(fingerprint.parts)
     parts["format"] = FORMAT_VERSION
@@ -46,4 +50,11 @@ def cache_key(
         parts[f"value:{name}"] = canonical(run.params[parameter.parameter]).decode()
     for name, constant in node.constants.items():
         parts[f"value:{name}"] = canonical(constant.value).decode()
+    for name, item in items.items():
+        parts.pop(f"value:{name}", None)
+        if isinstance(item, Kept):
+            parts[f"input:{name}"] = item.value.digest
+        elif isinstance(item, Plain):
+            parts.pop(f"input:{name}", None)
+            parts[f"value:{name}"] = canonical(item.value).decode()
     return CacheKey(digest=digest_of([node.step, parts]), components=parts)

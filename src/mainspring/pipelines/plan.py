@@ -1,21 +1,36 @@
 """Which steps of a run can begin now. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mainspring.domain.pipeline import Graph, Node, StepAttempt, StepState, StoredValue
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is begun by itself: a step, or one item of a mapped step."""
+
+    node: Node
+    index: int | None = None
+
+    @property
+    def id(self) -> str:
+        """What its attempts are called."""
+        return self.node.id if self.index is None else self.node.item(self.index)
+
+
 @dataclass(slots=True)
 class Progress:
-    """How far a run is.
+    """How far a run is; steps and items of mapped ones go by the names of their attempts.
 
-    `last` holds the number of each step's newest attempt, `not_before` the instant from which a step that
-    failed may be tried again.
+    `last` holds the number of each one's newest attempt, `not_before` the instant from which one that failed
+    may be tried again. `widths` holds how many items the mapped steps have whose lists are known.
     """
 
     done: dict[str, tuple[StoredValue, ...]] = field(default_factory=dict)
-    active: set[str] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)
+    active: dict[str, Node] = field(default_factory=dict)
+    widths: dict[str, int] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     interruptions: dict[str, int] = field(default_factory=dict)
     not_before: dict[str, float] = field(default_factory=dict)
@@ -32,6 +47,8 @@ def progress_of(attempts: Collection[StepAttempt]) -> Progress:
         progress.last[attempt.node] = max(attempt.attempt, progress.last.get(attempt.node, 0))
         if attempt.is_done:
             progress.done[attempt.node] = attempt.outputs
+        elif attempt.state is StepState.SKIPPED:
+            progress.skipped.add(attempt.node)
         elif attempt.state is StepState.FAILED:
             _add(progress.failures, attempt.node)
         elif attempt.state is StepState.INTERRUPTED:
@@ -39,21 +56,47 @@ def progress_of(attempts: Collection[StepAttempt]) -> Progress:
     return progress
 
 
-def ready(graph: Graph, progress: Progress, *, now: float, cpus: int) -> list[Node]:
-    """The steps to begin now, in the order of the graph.
+def ready(graph: Graph, progress: Progress, *, now: float, cpus: int) -> list[Part]:
+    """What to begin now, in the order of the graph.
 
     Steps run side by side while their `cpus` fit; one that asks for more than there are runs alone.
     """
-    free = cpus - sum(node.cpus for node in graph.nodes if node.id in progress.active)
+    free = cpus - sum(node.cpus for node in progress.active.values())
     idle = not progress.active
-    chosen: list[Node] = []
+    chosen: list[Part] = []
     for node in graph.nodes:
-        if not _is_waiting(node, progress, now):
+        if node.choice or not can_begin(node, progress):
             continue
-        if node.cpus <= free or (idle and not chosen):
-            chosen.append(node)
-            free -= node.cpus
+        for part in parts_of(node, progress):
+            if free <= 0 and not (idle and not chosen):
+                return chosen
+            if not _is_waiting(part, progress, now):
+                continue
+            if node.cpus <= free or (idle and not chosen):
+                chosen.append(part)
+                free -= node.cpus
     return chosen
+
+
+def can_begin(node: Node, progress: Progress) -> bool:
+    """Whether a node has not ended, and all that it waits for has."""
+    return not has_ended(node.id, progress) and all(
+        has_ended(other, progress) for other in node.upstream
+    )
+
+
+def has_ended(node: str, progress: Progress) -> bool:
+    """Whether a node has its result, or never will have one."""
+    return node in progress.done or node in progress.skipped
+
+
+def parts_of(node: Node, progress: Progress) -> Iterator[Part]:
+    """A step by itself; of a mapped one its items, as soon as their number is known."""
+    if not node.mapped:
+        yield Part(node)
+        return
+    for index in range(progress.widths.get(node.id, 0)):
+        yield Part(node, index)
 
 
 def next_instant(progress: Progress) -> float | None:
@@ -62,12 +105,11 @@ def next_instant(progress: Progress) -> float | None:
     return min(waiting, default=None)
 
 
-def _is_waiting(node: Node, progress: Progress, now: float) -> bool:
+def _is_waiting(part: Part, progress: Progress, now: float) -> bool:
     return (
-        node.id not in progress.done
-        and node.id not in progress.active
-        and node.upstream <= progress.done.keys()
-        and progress.not_before.get(node.id, now) <= now
+        part.id not in progress.done
+        and part.id not in progress.active
+        and progress.not_before.get(part.id, now) <= now
     )
 
 

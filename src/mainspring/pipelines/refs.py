@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args, get_origin
 
 from mainspring.domain.pipeline import DatasetArgument, NodeOutput, ParameterArgument
 from mainspring.kernel.errors import Invalid
@@ -42,6 +42,12 @@ class Ref:
             "the value to it.",
             where=caller(),
         )
+
+
+def item_annotation(annotation: Any) -> Any:
+    """What `list[T]` says of its items; None if it says nothing."""
+    arguments = get_args(annotation)
+    return arguments[0] if get_origin(annotation) is list and arguments else None
 
 
 def _refusing(operation: str) -> Callable[..., Any]:

@@ -138,7 +138,8 @@ class FinishStep(Request[StepAttempt], frozen=True, kw_only=True):
     """Record how an attempt ended; with outputs (whose bytes are stored) if it succeeded.
 
     `cache_components` are the parts of its cache key; given, the outputs are kept in the cache too. A step
-    that was found in the cache has no start: it is recorded whole, as cached, under the next number.
+    that took no process has no start and is recorded whole, under the next number: one that was found in the
+    cache, was skipped (`warning` says why), or only puts together what others gave.
     """
 
     lease: RunLease
@@ -150,6 +151,7 @@ class FinishStep(Request[StepAttempt], frozen=True, kw_only=True):
     cache_components: dict[str, str] | None = None
     cache_key: Digest | None = None
     cached_from: str | None = None
+    warning: str | None = None
 
 
 class FindCached(Request[CacheEntry | None], frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from mainspring.pipelines.authoring import Step
 from mainspring.pipelines.child import enter_project, told, users_traceback
 from mainspring.pipelines.dataset import Dataset
 from mainspring.pipelines.models import Metrics, Model
+from mainspring.pipelines.refs import item_annotation
 from mainspring.pipelines.task import (
     ANSWER_FILE,
     TASK_FILE,
@@ -121,7 +122,8 @@ def _value(argument: Argument, annotation: Any, blobs: LocalBlobs, scratch: Path
         case Kept(value=stored):
             return decode(stored, annotation, blobs, scratch=scratch)
         case KeptList(values=values):
-            return [decode(stored, None, blobs, scratch=scratch) for stored in values]
+            asked = item_annotation(annotation)
+            return [decode(stored, asked, blobs, scratch=scratch) for stored in values]
         case KeptDataset(name=name, number=number, manifest=manifest):
             dataset = Dataset(name=name, number=number, manifest=manifest, blobs=blobs)
             if annotation is Dataset:

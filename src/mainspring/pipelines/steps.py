@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from mainspring.domain.event import StepFinished
-from mainspring.domain.pipeline import CacheEntry, PipelineRun, StepAttempt, StepState
+from mainspring.domain.pipeline import CacheEntry, Node, PipelineRun, StepAttempt, StepState
 from mainspring.domain.run import RunId
 from mainspring.kernel.errors import Conflict, Invalid, NotFound
 from mainspring.pipelines import queries
@@ -44,7 +44,7 @@ def finish_step(tx: Tx, request: FinishStep) -> StepAttempt:
             )
     before = queries.step(tx, run.id, request.node, request.attempt)
     if before is None:
-        ended = _add_cached(tx, run, request)
+        ended = _add_whole(tx, run, request)
     elif before.state is StepState.RUNNING:
         ended = replace(
             before,
@@ -74,21 +74,25 @@ def find_cached(tx: Tx, request: FindCached) -> CacheEntry | None:
     return entry
 
 
-def _add_cached(tx: Tx, run: PipelineRun, request: FinishStep) -> StepAttempt:
-    _check_node(run, request.node)
+def _add_whole(tx: Tx, run: PipelineRun, request: FinishStep) -> StepAttempt:
+    node = _check_node(run, request.node)
     next_attempt = queries.last_attempt(tx, run.id, request.node) + 1
-    if request.state is not StepState.CACHED or request.attempt != next_attempt:
+    takes_no_process = request.state in (StepState.CACHED, StepState.SKIPPED) or (
+        request.state is StepState.SUCCEEDED and _is_put_together(node, request.node)
+    )
+    if not takes_no_process or request.attempt != next_attempt:
         raise NotFound(f"there is no attempt {request.attempt} at {request.node} in {run.id}")
     attempt = StepAttempt(
         run=run.id,
         node=request.node,
         attempt=request.attempt,
-        state=StepState.CACHED,
+        state=request.state,
         started_at=tx.now,
         finished_at=tx.now,
         cache_key=request.cache_key,
         outputs=request.outputs,
         cached_from=RunId(request.cached_from) if request.cached_from else None,
+        warning=request.warning,
     )
     queries.add_step(tx, attempt)
     return attempt
@@ -99,7 +103,7 @@ def _remember(tx: Tx, run: PipelineRun, ended: StepAttempt, request: FinishStep)
         return
     if ended.cache_key is None:
         raise Invalid(f"{request.node} has parts of a cache key but no key")
-    step = next(node.step for node in run.graph.nodes if node.id == request.node)
+    step = next(node.step for node in run.graph.nodes if node.has_part(request.node))
     queries.keep_cache_entry(
         tx,
         CacheEntry(
@@ -130,6 +134,13 @@ def _tell(tx: Tx, run: PipelineRun, ended: StepAttempt) -> None:
     )
 
 
-def _check_node(run: PipelineRun, node: str) -> None:
-    if all(each.id != node for each in run.graph.nodes):
-        raise NotFound(f"the pipeline {run.pipeline} has no step {node!r}")
+def _is_put_together(node: Node, part: str) -> bool:
+    """Whether a result is made of other steps' results, and takes no process."""
+    return node.choice is not None or (bool(node.mapped) and part == node.id)
+
+
+def _check_node(run: PipelineRun, part: str) -> Node:
+    for node in run.graph.nodes:
+        if node.has_part(part):
+            return node
+    raise NotFound(f"the pipeline {run.pipeline} has no step {part!r}")

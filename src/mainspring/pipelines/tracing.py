@@ -2,12 +2,15 @@
 
 import inspect
 import math
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_origin
 
 from mainspring.domain.pipeline import (
+    CHOICE,
+    Condition,
     Constant,
     DatasetArgument,
     Graph,
@@ -18,8 +21,10 @@ from mainspring.domain.pipeline import (
 )
 from mainspring.kernel.errors import Invalid
 from mainspring.pipelines.dataset import Dataset
-from mainspring.pipelines.refs import Ref, caller
+from mainspring.pipelines.refs import Ref, caller, item_annotation
 
+# What may be annotated where True or False is given: nothing tells more than `bool`.
+_TRUTHS = (bool, None, "bool")
 _TRACER: ContextVar["Tracer | None"] = ContextVar("tracer", default=None)
 
 
@@ -59,9 +64,15 @@ class Tracer:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self._counts: dict[str, int] = {}
+        self._conditions: list[Condition] = []
 
-    def add(self, step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Add a call of a step; gives a `Ref`, or a tuple of them for a step that returns a tuple."""
+    def add(
+        self, step: Step, args: tuple[Any, ...], kwargs: dict[str, Any], *, mapped: bool = False
+    ) -> Any:
+        """Add a call of a step; gives a `Ref`, or a tuple of them for a step that returns a tuple.
+
+        `mapped` runs it once for each item of the lists among its arguments; each `Ref` is to a list then.
+        """
         where = caller()
         _check_importable(step, where)
         try:
@@ -73,7 +84,8 @@ class Tracer:
                 hint=f"It is {step.name}{step.signature} in {step.where}.",
                 where=where,
             ) from error
-        node = self._node(step)
+        over = _mapped(step, bound.arguments, where) if mapped else ()
+        node = self._node(step, over)
         for name, value in bound.arguments.items():
             _put(node, step, name, value, where)
         self.nodes.append(node)
@@ -82,12 +94,59 @@ class Tracer:
             return _result(node, step, None, step.annotations.get("return"))
         return tuple(_result(node, step, index, kind) for index, kind in enumerate(kinds))
 
-    def _node(self, step: Step) -> Node:
-        count = self._counts[step.name] = self._counts.get(step.name, 0) + 1
+    def choose(self, condition: Any, branches: Mapping[bool, Callable[[], Any]]) -> Any:
+        """Draw up both branches, each under its condition; gives a `Ref` to the result of the one taken."""
+        where = caller()
+        output, parameter = _condition(condition, where)
+        results = []
+        for wanted, branch in branches.items():
+            self._conditions.append(Condition(wanted=wanted, output=output, parameter=parameter))
+            try:
+                results.append(branch())
+            finally:
+                self._conditions.pop()
+        decided = Condition(wanted=True, output=output, parameter=parameter)
+        return self._joined(results, decided, where)
+
+    def _joined(self, results: list[Any], condition: Condition, where: str) -> Any:
+        if all(result is None for result in results):
+            return None
+        if not all(isinstance(r, Ref) and isinstance(r.source, NodeOutput) for r in results):
+            raise Invalid(
+                "a branch of when() returns something that is no single step's result",
+                code="bad_branch",
+                hint="Return what one step returned from every branch, or nothing from all.",
+                where=where,
+            )
+        node = Node(
+            id=self._name("when"),
+            step=CHOICE,
+            node_outputs={},
+            datasets={},
+            parameters={},
+            constants={},
+            node_lists={"of": tuple(result.source for result in results)},
+            conditions=tuple(self._conditions),
+            choice=condition,
+        )
+        self.nodes.append(node)
+        annotations = [result.annotation for result in results]
+        same = all(annotation == annotations[0] for annotation in annotations)
+        return Ref(
+            NodeOutput(node=node.id), annotations[0] if same else None, "the result of when()"
+        )
+
+    def _name(self, name: str) -> str:
+        count = self._counts[name] = self._counts.get(name, 0) + 1
+        return name if count == 1 else f"{name}-{count}"
+
+    def _node(self, step: Step, mapped: tuple[str, ...]) -> Node:
         kinds = step.output_annotations
         return Node(
-            id=step.name if count == 1 else f"{step.name}-{count}",
+            id=self._name(step.name),
             step=step.reference,
+            mapped=mapped,
+            conditions=tuple(self._conditions),
             node_outputs={},
             datasets={},
             parameters={},
@@ -171,8 +230,9 @@ def _parameters(
 def _put(node: Node, step: Step, name: str, value: Any, where: str) -> None:
     """Note where one argument of a node comes from."""
     wanted = step.annotations.get(name)
+    is_mapped = name in node.mapped
     if isinstance(value, Ref):
-        _check_kinds(step, name, wanted, value, where)
+        _check_kinds(step, name, wanted, _item_of(value) if is_mapped else value, where)
         if isinstance(value.source, NodeOutput):
             node.node_outputs[name] = value.source
         elif isinstance(value.source, DatasetArgument):
@@ -182,7 +242,8 @@ def _put(node: Node, step: Step, name: str, value: Any, where: str) -> None:
     elif _has_refs(value):
         node.node_lists[name] = _listed(step, name, value, where)
     elif is_plain(value):
-        _check_constant(step, name, wanted, value, where)
+        for item in value if is_mapped else [value]:
+            _check_constant(step, name, wanted, item, where)
         node.constants[name] = Constant(value=value)
     else:
         raise Invalid(
@@ -191,6 +252,53 @@ def _put(node: Node, step: Step, name: str, value: Any, where: str) -> None:
             hint="Pass numbers, text, lists and dicts; make anything else inside a step.",
             where=where,
         )
+
+
+def _mapped(step: Step, arguments: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """The parameters that are given a list where the step takes one item."""
+    found = tuple(
+        name
+        for name, value in arguments.items()
+        if is_list(value) and not wants_list(step.annotations.get(name))
+    )
+    if not found:
+        raise Invalid(
+            f"{step.name}.map(): no argument is a list of what {step.name} takes",
+            code="bad_map",
+            hint="Say that a step returns a list, `-> list[...]`, or pass a list. A parameter that is "
+            "annotated as a list itself is given whole to every item.",
+            where=where,
+        )
+    return found
+
+
+def is_list(value: Any) -> bool:
+    """Whether an argument is a list, or stands for one."""
+    return wants_list(value.annotation) if isinstance(value, Ref) else isinstance(value, list)
+
+
+def wants_list(annotation: Any) -> bool:
+    """Whether an annotation asks for a list."""
+    return annotation is list or get_origin(annotation) is list
+
+
+def _item_of(value: Ref) -> Ref:
+    return Ref(value.source, item_annotation(value.annotation), f"an item of {value.what}")
+
+
+def _condition(condition: Any, where: str) -> tuple[NodeOutput | None, str | None]:
+    source = condition.source if isinstance(condition, Ref) else None
+    if source is not None and condition.annotation in _TRUTHS:
+        if isinstance(source, NodeOutput):
+            return source, None
+        if isinstance(source, ParameterArgument):
+            return None, source.parameter
+    raise Invalid(
+        f"when() can't decide on {condition!r}",
+        code="bad_condition",
+        hint="Give it a parameter, or the result of a step that returns `bool`.",
+        where=where,
+    )
 
 
 def _has_refs(value: Any) -> bool:
@@ -275,6 +383,8 @@ def _outputs(pipeline: Pipeline, returned: Any) -> tuple[NodeOutput, ...]:
 
 
 def _result(node: Node, step: Step, index: int | None, annotation: Any) -> Ref:
+    if node.mapped:
+        annotation = list if annotation is None else types.GenericAlias(list, (annotation,))
     what = f"the result of {step.name}" + ("" if index is None else f" (number {index})")
     return Ref(NodeOutput(node=node.id, index=index), annotation, what)
 

@@ -1,10 +1,11 @@
 """Keeping steps' results by content, and giving them back.
 
 The kind of a value decides its form: tables are Parquet, models folders in MLflow's format, metrics and plain
-values JSON, arrays npy; anything else is pickled. Only step processes call `decode`.
+values JSON, arrays npy; lists of these are kept item by item; anything else is pickled. Only step processes call `decode`.
 """
 
 import json
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from mainspring.kernel.codec import canonical
 from mainspring.kernel.codec import decode as decode_json
 from mainspring.kernel.errors import Invalid
 from mainspring.pipelines.models import Metrics, Model, from_pandas, put_table
+from mainspring.pipelines.refs import item_annotation
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,7 +47,28 @@ def encode(
     if is_exact_json(value):
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         return _stored(ValueKind.JSON, text.encode(), _short(text), blobs)
+    if _is_list_of_kinds(value):
+        items = [
+            encode(item, blobs, scratch=scratch, project=project, what=f"{what}, item {number}")
+            for number, item in enumerate(value)
+        ]
+        return listed(items, blobs)
     return _stored(ValueKind.PICKLE, _pickled(value, what), _short(_type_name(value)), blobs)
+
+
+def listed(items: Sequence[StoredValue], blobs: BlobStore) -> StoredValue:
+    """A list of values that are kept already."""
+    return _stored(ValueKind.LIST, canonical(tuple(items)), f"{len(items):,} items", blobs)
+
+
+def items_of(stored: StoredValue, blobs: BlobStore) -> list[StoredValue | Any] | None:
+    """The items of a list, those of a JSON list as plain values; None for what is no list. Safe in any process."""
+    if stored.kind is ValueKind.LIST:
+        return list(decode_json(blobs.read(stored.digest), tuple[StoredValue, ...], what="list"))
+    if stored.kind is ValueKind.JSON:
+        value = json.loads(blobs.read(stored.digest))
+        return value if isinstance(value, list) else None
+    return None
 
 
 def decode(stored: StoredValue, annotation: Any, blobs: BlobStore, *, scratch: Path) -> Any:
@@ -63,6 +86,10 @@ def decode(stored: StoredValue, annotation: Any, blobs: BlobStore, *, scratch: P
             import numpy as np
 
             return np.load(BytesIO(blobs.read(stored.digest)), allow_pickle=False)
+        case ValueKind.LIST:
+            asked = item_annotation(annotation)
+            items = decode_json(blobs.read(stored.digest), tuple[StoredValue, ...], what="list")
+            return [decode(item, asked, blobs, scratch=scratch) for item in items]
         case ValueKind.PICKLE:
             import cloudpickle
 
@@ -117,6 +144,17 @@ def _as_frame(value: Any) -> "pl.DataFrame | None":
     if root == "pandas" and name == "DataFrame":
         return from_pandas(value)
     return None
+
+
+def _is_list_of_kinds(value: Any) -> bool:
+    """Whether a list holds nothing but what has a form of its own, so that its items can be used one by one."""
+    return type(value) is list and all(
+        isinstance(item, Model | Metrics)
+        or _as_frame(item) is not None
+        or _is_array(item)
+        or is_exact_json(item)
+        for item in value
+    )
 
 
 def _is_array(value: Any) -> bool:

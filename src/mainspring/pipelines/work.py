@@ -21,14 +21,21 @@ from mainspring.domain.pipeline import (
     ValueKind,
 )
 from mainspring.domain.request import Call
-from mainspring.kernel.errors import MainspringError, Unavailable
+from mainspring.kernel.errors import Invalid, MainspringError, Unavailable
 from mainspring.pipelines.assignment import task_for, threads
 from mainspring.pipelines.attempt import Attempt, Outcome
 from mainspring.pipelines.cache_keys import CacheKey, cache_key
 from mainspring.pipelines.child import clean_environment
 from mainspring.pipelines.fingerprint import Fingerprinter
 from mainspring.pipelines.heart import Heart
-from mainspring.pipelines.plan import next_instant, picked, progress_of, ready
+from mainspring.pipelines.plan import (
+    Part,
+    has_ended,
+    next_instant,
+    picked,
+    progress_of,
+    ready,
+)
 from mainspring.pipelines.requests import (
     AppendLogs,
     FindCached,
@@ -40,7 +47,9 @@ from mainspring.pipelines.requests import (
     RunLease,
     StartStep,
 )
+from mainspring.pipelines.settle import Settler
 from mainspring.pipelines.snapshot import materialise
+from mainspring.pipelines.task import Argument
 from mainspring.pipelines.values import read_evaluation
 from mainspring.pipelines.zygote import Zygote
 from mainspring.tracking.requests import GetRun
@@ -125,11 +134,13 @@ class RunWork:
         self._experiment = self._call(GetRun(run=self._run.id)).experiment
         attempts: tuple[StepAttempt, ...] = self._call(ListSteps(run=self._run.id))
         self._progress = progress_of(attempts)
-        for node in self._run.graph.nodes:
-            if self._progress.failures.get(node.id, 0) > node.retries:
+        for name, failures in self._progress.failures.items():
+            node = next(node for node in self._run.graph.nodes if node.has_part(name))
+            if failures > node.retries:
                 # The worker before us died between the last attempt and the end of the run.
-                errors = [step.error for step in attempts if step.node == node.id and step.error]
+                errors = [step.error for step in attempts if step.node == name and step.error]
                 self._failure = errors[-1] if errors else f"{node.step} failed"
+        self._settler = Settler(self._run, self._blobs)
         self._versions: dict[str, DatasetVersion] = {
             name: self._call(GetDatasetVersionById(id=id_))
             for name, id_ in self._run.inputs.items()
@@ -154,40 +165,67 @@ class RunWork:
                 self._stop_all(StepState.CANCELLED)
                 self._finish(PipelineRunState.FAILED, error=self._failure)
                 return
-            if len(self._progress.done) == len(self._run.graph.nodes):
+            self._begin_ready()
+            if all(has_ended(node.id, self._progress) for node in self._run.graph.nodes):
                 self._succeed()
                 return
-            self._begin_ready()
-            self._wait()
+            if self._failure is None:
+                self._wait()
 
     def _begin_ready(self) -> None:
         while True:
+            self._settle()
             now = time.monotonic()
-            nodes = ready(self._run.graph, self._progress, now=now, cpus=self._cpus)
+            parts = ready(self._run.graph, self._progress, now=now, cpus=self._cpus)
             # A step that was found in the cache may free others at once.
-            begun = [self._begin(node) for node in nodes]
+            begun = [self._begin(part) for part in parts]
             if not any(begun):
                 return
 
-    def _begin(self, node: Node) -> bool:
+    def _settle(self) -> None:
+        """End what takes no process."""
+        try:
+            while settled := self._settler.next(self._progress):
+                step = self._call(
+                    FinishStep(
+                        lease=self._lease,
+                        node=settled.node.id,
+                        attempt=self._progress.last.get(settled.node.id, 0) + 1,
+                        state=settled.state,
+                        outputs=settled.outputs,
+                        warning=settled.why,
+                    )
+                )
+                if settled.state is StepState.SKIPPED:
+                    self._progress.skipped.add(settled.node.id)
+                else:
+                    self._progress.done[settled.node.id] = settled.outputs
+                self._watch(step)
+        except Invalid as error:
+            self._failure = self._failure or str(error)
+
+    def _begin(self, part: Part) -> bool:
         """Begin a step; True if its result is known already."""
-        key, warning = self._key(node)
-        if key is not None and self._use_cached(node, key):
+        node = part.node
+        items = {} if part.index is None else self._settler.items(node, part.index)
+        key, warning = self._key(node, items)
+        if key is not None and self._use_cached(part, key):
             return True
         started = self._call(
             StartStep(
                 lease=self._lease,
-                node=node.id,
+                node=part.id,
                 cache_key=key.digest if key else None,
                 warning=warning,
             )
         )
-        self._progress.active.add(node.id)
-        self._progress.last[node.id] = started.attempt
+        self._progress.active[part.id] = node
+        self._progress.last[part.id] = started.attempt
         self._watch(started)
         task = task_for(
-            node,
+            part,
             started.attempt,
+            items=items,
             run=self._run,
             done=self._progress.done,
             versions=self._versions,
@@ -196,43 +234,50 @@ class RunWork:
             environment=self._environment(node),
         )
         try:
-            attempt = Attempt(node, started.attempt, task, key, self._forks())
+            attempt = Attempt(part, started.attempt, task, key, self._forks())
         except Unavailable as error:
             self._record(
-                node, started.attempt, Outcome(state=StepState.INTERRUPTED, error=str(error)), None
+                part, started.attempt, Outcome(state=StepState.INTERRUPTED, error=str(error)), None
             )
-            self._progress.not_before[node.id] = time.monotonic() + 1
+            self._progress.not_before[part.id] = time.monotonic() + 1
             return False
         self._attempts[attempt.pid] = attempt
         for stream in attempt.streams:
             self._selector.register(stream.fd, selectors.EVENT_READ, attempt)
         return False
 
-    def _key(self, node: Node) -> tuple[CacheKey | None, str | None]:
+    def _key(self, node: Node, items: dict[str, Argument]) -> tuple[CacheKey | None, str | None]:
         if not node.cache:
             return None, None
         fingerprint = self._fingerprinter.fingerprint(node.step)
         if fingerprint.opaque:
             return None, f"not cached: {fingerprint.opaque}"
-        manifests = {name: version.manifest for name, version in self._versions.items()}
-        return cache_key(node, self._run, fingerprint, self._progress.done, manifests), None
+        key = cache_key(
+            node,
+            self._run,
+            fingerprint,
+            done=self._progress.done,
+            manifests={name: version.manifest for name, version in self._versions.items()},
+            items=items,
+        )
+        return key, None
 
-    def _use_cached(self, node: Node, key: CacheKey) -> bool:
+    def _use_cached(self, part: Part, key: CacheKey) -> bool:
         entry = self._call(FindCached(key=key.digest))
         if entry is None:
             return False
         step = self._call(
             FinishStep(
                 lease=self._lease,
-                node=node.id,
-                attempt=self._progress.last.get(node.id, 0) + 1,
+                node=part.id,
+                attempt=self._progress.last.get(part.id, 0) + 1,
                 state=StepState.CACHED,
                 outputs=entry.outputs,
                 cache_key=key.digest,
                 cached_from=entry.run,
             )
         )
-        self._progress.done[node.id] = entry.outputs
+        self._progress.done[part.id] = entry.outputs
         self._watch(step)
         return True
 
@@ -273,7 +318,7 @@ class RunWork:
     def _forks(self) -> Zygote:
         """What steps are forked from, made for the first that isn't found in the cache."""
         if self._zygote is None:
-            nodes = self._run.graph.nodes
+            nodes = [node for node in self._run.graph.nodes if node.choice is None]
             reached = {
                 part for n in nodes for part in self._fingerprinter.fingerprint(n.step).parts
             }
@@ -307,13 +352,13 @@ class RunWork:
         del self._attempts[attempt.pid]
         self._take_lines(attempt)
         self._flush()
-        self._record(attempt.node, attempt.number, outcome, attempt.key)
+        self._record(attempt.part, attempt.number, outcome, attempt.key)
 
-    def _record(self, node: Node, number: int, outcome: Outcome, key: CacheKey | None) -> None:
+    def _record(self, part: Part, number: int, outcome: Outcome, key: CacheKey | None) -> None:
         step = self._call(
             FinishStep(
                 lease=self._lease,
-                node=node.id,
+                node=part.id,
                 attempt=number,
                 state=outcome.state,
                 outputs=outcome.outputs,
@@ -323,16 +368,16 @@ class RunWork:
         )
         self._watch(step)
         progress = self._progress
-        progress.active.discard(node.id)
+        progress.active.pop(part.id, None)
         if outcome.state is StepState.SUCCEEDED:
-            progress.done[node.id] = outcome.outputs
+            progress.done[part.id] = outcome.outputs
         elif outcome.state is StepState.FAILED:
-            failures = progress.failures[node.id] = progress.failures.get(node.id, 0) + 1
-            progress.not_before[node.id] = time.monotonic() + node.retry_delay_seconds
-            if failures > node.retries:
+            failures = progress.failures[part.id] = progress.failures.get(part.id, 0) + 1
+            progress.not_before[part.id] = time.monotonic() + part.node.retry_delay_seconds
+            if failures > part.node.retries:
                 self._failure = self._failure or outcome.error
         elif outcome.state is StepState.INTERRUPTED:
-            count = progress.interruptions[node.id] = progress.interruptions.get(node.id, 0) + 1
+            count = progress.interruptions[part.id] = progress.interruptions.get(part.id, 0) + 1
             if count > MAX_INTERRUPTIONS:
                 self._failure = f"{outcome.error}, {count} times"
 
@@ -361,8 +406,12 @@ class RunWork:
     def _succeed(self) -> None:
         done = self._progress.done
         graph = self._run.graph
-        outputs = tuple(picked(done, output.node, output.index) for output in graph.outputs)
-        every = [value for node in graph.nodes for value in done[node.id]]
+        outputs = tuple(
+            picked(done, output.node, output.index)
+            for output in graph.outputs
+            if output.node in done
+        )
+        every = [value for node in graph.nodes for value in done.get(node.id, ())]
         self._finish(PipelineRunState.SUCCEEDED, outputs=outputs, metrics=self._metrics(every))
 
     def _metrics(self, values: list[StoredValue]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mainspring.domain.pipeline import Graph, Node, NodeOutput, StepAttempt, StepState
 from mainspring.domain.run import RunId
-from mainspring.pipelines.plan import Progress, next_instant, progress_of, ready
+from mainspring.pipelines.plan import Part, Progress, next_instant, progress_of, ready
 
 
 def a_node(name: str, *upstream: str, cpus: int = 1) -> Node:
@@ -31,15 +31,15 @@ def an_attempt(node: str, number: int, state: StepState) -> StepAttempt:
     return StepAttempt(run=RunId("run_1"), node=node, attempt=number, state=state, started_at=at)
 
 
-def names(nodes: list[Node]) -> list[str]:
-    return [node.id for node in nodes]
+def names(parts: list[Part]) -> list[str]:
+    return [part.id for part in parts]
 
 
 DIAMOND = a_graph(a_node("a"), a_node("b", "a"), a_node("c", "a"), a_node("d", "b", "c"))
 
 
 def test_a_step_waits_for_what_it_takes() -> None:
-    progress = Progress(done={"a": ()}, active={"b"})
+    progress = Progress(done={"a": ()}, active={"b": a_node("b")})
 
     assert names(ready(DIAMOND, progress, now=0, cpus=4)) == ["c"]
 
@@ -55,7 +55,7 @@ def test_a_step_larger_than_the_machine_runs_alone() -> None:
     graph = a_graph(a_node("big", cpus=8), a_node("small"))
 
     assert names(ready(graph, Progress(), now=0, cpus=2)) == ["big"]
-    assert names(ready(graph, Progress(active={"small"}), now=0, cpus=2)) == []
+    assert names(ready(graph, Progress(active={"small": a_node("small")}), now=0, cpus=2)) == []
 
 
 def test_a_failed_step_waits_its_time() -> None:
@@ -99,13 +99,13 @@ def test_every_graph_comes_to_its_end(graph: Graph, cpus: int, random: object) -
     progress = Progress()
     running: dict[str, Node] = {}
     while len(progress.done) < len(graph.nodes):
-        for node in ready(graph, progress, now=0, cpus=cpus):
-            assert node.upstream <= progress.done.keys()
-            progress.active.add(node.id)
-            running[node.id] = node
+        for part in ready(graph, progress, now=0, cpus=cpus):
+            assert part.node.upstream <= progress.done.keys()
+            progress.active[part.id] = part.node
+            running[part.id] = part.node
         assert running
         assert len(running) == 1 or sum(node.cpus for node in running.values()) <= cpus
         ended = random.choice(sorted(running))  # type: ignore[attr-defined]
         del running[ended]
-        progress.active.discard(ended)
+        del progress.active[ended]
         progress.done[ended] = ()

@@ -1,6 +1,6 @@
 """One run: its graph, steps, logs, parameters, metrics and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +31,7 @@ from mainspring.ui.reader import Reader
 from mainspring.ui.rendering import Page
 
 _LOG_LINES = 500
+_STEP_LINES = 200
 _CHARTS = 12
 
 
@@ -53,7 +54,7 @@ def run(reader: Reader, asked: Asked) -> Page:
     steps = reader.ask(ListSteps(run=id_))
     tracked = reader.ask(GetRun(run=id_))
     node = asked.get("node")
-    node = node if node in {n.id for n in found.graph.nodes} else None
+    node = node if any(n.has_part(node or "") for n in found.graph.nodes) else None
     lines = reader.ask(ReadLogs(run=id_, node=node, newest=True, limit=_LOG_LINES + 1))
     events = reader.ask(ListEvents(subject=id_, limit=50)).items
     return Page(
@@ -69,7 +70,8 @@ def run(reader: Reader, asked: Asked) -> Page:
             "picture": graph_picture(
                 graph_nodes(reader, found, steps), f"Steps of {found.pipeline}"
             ),
-            "steps": step_lines(steps, found, reader.now),
+            "steps": step_lines(steps[-_STEP_LINES:], found, reader.now),
+            "steps_left_out": max(0, len(steps) - _STEP_LINES),
             "lines": lines[-_LOG_LINES:],
             "has_more_lines": len(lines) > _LOG_LINES,
             "node": node,
@@ -110,10 +112,19 @@ def graph_nodes(
 ) -> list[GraphNode]:
     """Datasets that go in, then steps with the state of their last attempt."""
     last = {attempt.node: attempt for attempt in steps}
+    items = {node.id: _items(node, last) for node in found.graph.nodes if node.mapped}
     nodes = [_data_node(reader, name, version) for name, version in found.inputs.items()]
     return nodes + [
-        _step_node(node, last.get(node.id), found, reader.now) for node in found.graph.nodes
+        _step_node(node, last.get(node.id) or items.get(node.id), found, reader.now)
+        for node in found.graph.nodes
     ]
+
+
+def _items(node: Node, last: Mapping[str, StepAttempt]) -> StepAttempt | None:
+    """The item of a mapped step that tells most of how it is: one that failed or runs, else the newest."""
+    found = [attempt for name, attempt in last.items() if node.has_part(name)]
+    telling = [attempt for attempt in found if not attempt.is_done]
+    return next(iter(telling or found[::-1]), None)
 
 
 def _data_node(reader: Reader, name: str, version: str) -> GraphNode:
@@ -144,9 +155,13 @@ def _step_node(
         state = last.state.value
         took = fmt.duration(fmt.between(last.started_at, last.finished_at or now))
         detail = took if last.state is StepState.SUCCEEDED else f"{state}, {took}"
+        if last.state is StepState.SKIPPED:
+            detail = state
+        elif last.node != node.id:
+            detail = f"{state}: item {last.node.removeprefix(node.id)}"
     return GraphNode(
         id=node.id,
-        label=node.id,
+        label=f"{node.id}, for each" if node.mapped else node.id,
         detail=detail,
         state=state,
         upstream=tuple(dict.fromkeys(upstream)),
