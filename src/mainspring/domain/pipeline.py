@@ -10,6 +10,7 @@ from mainspring.domain.run import RunId
 from mainspring.kernel.digests import Digest
 
 CHOICE = "mainspring:when"
+LONGEST_DELAY_SECONDS = 3600.0
 _ITEM = re.compile(r"\[\d+\]")
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
@@ -69,6 +70,11 @@ class Node:
     for a step that returns one value. A node with `mapped` parameters is run once for each item of their
     lists, and its result is the list of results. A node with a `choice` runs nothing: its result is the first
     of its `node_lists["of"]` if the choice's condition holds, else the second.
+
+    A step that failed is tried again `retries` times, the n-th time after `retry_delay_seconds` times
+    `retry_backoff` to the power n - 1; if `retry_on` names types of exceptions (`module.qualified_name`),
+    after these only. `files` (patterns of the project's files), the variables `env` and `salt` are in the
+    cache key besides what the step's code reaches.
     """
 
     id: str
@@ -87,6 +93,22 @@ class Node:
     mapped: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     choice: Condition | None = None
+    retry_on: tuple[str, ...] = ()
+    retry_backoff: float = 1.0
+    files: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    salt: str = ""
+
+    def delay_after(self, failures: int) -> float:
+        """Seconds to wait before the next try, after so many failures."""
+        delay = self.retry_delay_seconds * self.retry_backoff ** (failures - 1)
+        return min(delay, max(self.retry_delay_seconds, LONGEST_DELAY_SECONDS))
+
+    def may_retry(self, failures: int, kinds: tuple[str, ...]) -> bool:
+        """Whether to try again after so many failures, the last an exception of the types `kinds`."""
+        return failures <= self.retries and (
+            not self.retry_on or not set(self.retry_on).isdisjoint(kinds)
+        )
 
     @property
     def inputs(self) -> set[str]:

@@ -8,7 +8,7 @@ import shutil
 import signal
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,16 +29,19 @@ _LINES_AT_HAND = 60
 _CHUNK = 65536
 # Signals that come from outside: an operator, or a system short of memory.
 _KILLED = (-signal.SIGKILL, -signal.SIGTERM)
+# What `retry_on` calls a step that was stopped for its timeout.
+_TIMED_OUT = ("builtins.TimeoutError", "builtins.OSError", "builtins.Exception")
 _PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How an attempt ended."""
+    """How an attempt ended; `kinds` are the types of the exception that ended it."""
 
     state: StepState
     outputs: tuple[StoredValue, ...] = ()
     error: str | None = None
+    kinds: tuple[str, ...] = ()
 
 
 class _Stream:
@@ -123,7 +126,7 @@ class Attempt:
         elif self._deadline is not None and now >= self._deadline:
             seconds = self.node.timeout_seconds
             error = f"{self.node.step} took more than its timeout of {seconds:g} s and was stopped"
-            self.stop(Outcome(state=StepState.FAILED, error=error), now)
+            self.stop(Outcome(state=StepState.FAILED, error=error, kinds=_TIMED_OUT), now)
 
     def stop(self, outcome: Outcome, now: float) -> None:
         """Ask the process to end, and see to it that it does; it then ended as `outcome` says."""
@@ -141,14 +144,15 @@ class Attempt:
         if isinstance(answer, Done) and is_wanted:
             return Outcome(state=StepState.SUCCEEDED, outputs=answer.outputs)
         if self._stopped is not None:
-            return self._told(self._stopped.state, self._stopped.error, self._place)
+            return self._told(self._stopped, self._place)
         if answer is not None and not isinstance(answer, Done):
+            error = f"{self.node.step} failed: {answer.error}"
             return self._told(
-                StepState.FAILED, f"{self.node.step} failed: {answer.error}", answer.where
+                Outcome(state=StepState.FAILED, error=error, kinds=answer.kinds), answer.where
             )
         if status is None or status in _KILLED:
             return Outcome(state=StepState.INTERRUPTED, error=self._killed(status))
-        return self._told(StepState.FAILED, self._died(status), None)
+        return self._told(Outcome(state=StepState.FAILED, error=self._died(status)), None)
 
     def _killed(self, status: int | None) -> str:
         by = "with the process it was forked from" if status is None else f"by signal {-status}"
@@ -164,12 +168,13 @@ class Attempt:
             f"the process of {self.node.step} ended with exit status {status} before the step did"
         )
 
-    def _told(self, state: StepState, error: str | None, where: str | None) -> Outcome:
-        if error is None or state is not StepState.FAILED:
-            return Outcome(state=state, error=error)
-        head = f"{error} ({where})" if where else error
+    def _told(self, outcome: Outcome, where: str | None) -> Outcome:
+        """A failure with its place in the code and the last lines that were printed before it."""
+        if outcome.error is None or outcome.state is not StepState.FAILED:
+            return outcome
+        head = f"{outcome.error} ({where})" if where else outcome.error
         tail = "".join(f"\n  | {line}" for line in self._last_lines())
-        return Outcome(state=state, error=f"{head}\nlast output:{tail}" if tail else head)
+        return replace(outcome, error=f"{head}\nlast output:{tail}" if tail else head)
 
     def _last_lines(self) -> list[str]:
         """What was printed last, before the traceback, whose last line the error tells already."""

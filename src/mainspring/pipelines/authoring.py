@@ -5,7 +5,7 @@ adds a node to the pipeline's graph and gives a `Ref` to the result that a later
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, get_args, get_origin, overload
 
 from mainspring.domain.pipeline import Graph
@@ -31,6 +31,11 @@ class Step(Generic[R]):
         timeout: Duration | None,
         cpus: int,
         cache: bool,
+        retry_on: type[BaseException] | tuple[type[BaseException], ...],
+        retry_backoff: float,
+        files: str | Sequence[str],
+        env: str | Sequence[str],
+        salt: str,
     ) -> None:
         self.function = function
         self.name = function.__name__
@@ -43,6 +48,11 @@ class Step(Generic[R]):
             raise self._wrong("timeout is 0: the step could never finish")
         self.cpus = self._at_least("cpus", cpus, 1)
         self.cache = cache
+        self.retry_on = self._exceptions(retry_on)
+        self.retry_backoff = self._factor(retry_backoff)
+        self.files = self._texts("files", files)
+        self.env = self._texts("env", env)
+        self.salt = salt
         self.signature = self._checked_signature()
         self.annotations = annotations_of(function)
         self.__doc__ = function.__doc__
@@ -120,6 +130,24 @@ class Step(Generic[R]):
             raise self._wrong(f"{name} is {value!r}; it is seconds, or text such as '10m'")
         return float(value)
 
+    def _exceptions(self, kinds: Any) -> tuple[str, ...]:
+        kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+        for kind in kinds:
+            if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+                raise self._wrong(f"retry_on names {kind!r}, which is no type of exception")
+        return tuple(type_name(kind) for kind in kinds)
+
+    def _factor(self, value: float) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 10:
+            raise self._wrong(f"retry_backoff is {value!r}; it is a factor from 1 to 10")
+        return float(value)
+
+    def _texts(self, name: str, texts: str | Sequence[str]) -> tuple[str, ...]:
+        texts = (texts,) if isinstance(texts, str) else tuple(texts)
+        if not all(isinstance(text, str) and text for text in texts):
+            raise self._wrong(f"{name} is {texts!r}; it is a list of names")
+        return texts
+
     def _wrong(self, message: str, hint: str | None = None) -> Invalid:
         return Invalid(f"step {self.name}: {message}", code="bad_step", hint=hint, where=self.where)
 
@@ -161,6 +189,11 @@ def step(
     timeout: Duration | None = ...,
     cpus: int = ...,
     cache: bool = ...,
+    retry_on: type[BaseException] | tuple[type[BaseException], ...] = ...,
+    retry_backoff: float = ...,
+    files: str | Sequence[str] = ...,
+    env: str | Sequence[str] = ...,
+    salt: str = ...,
 ) -> Callable[[Callable[..., R]], Step[R]]: ...
 def step(
     function: Callable[..., Any] | None = None,
@@ -171,14 +204,25 @@ def step(
     timeout: Duration | None = None,
     cpus: int = 1,
     cache: bool = True,
+    retry_on: type[BaseException] | tuple[type[BaseException], ...] = (),
+    retry_backoff: float = 1.0,
+    files: str | Sequence[str] = (),
+    env: str | Sequence[str] = (),
+    salt: str = "",
 ) -> Any:
     """Make a function a step, which runs in a process of its own and whose results are kept.
 
-    retries: how often it is tried again after it failed, `retry_delay` apart.
+    retries: how often it is tried again after it failed, `retry_delay` apart; each further time
+        `retry_backoff` times longer, up to an hour.
+    retry_on: the exceptions after which it is tried again; all, if none is named. A step that was stopped for
+        its timeout counts as `TimeoutError`.
     timeout: how long one try may take.
     cpus: how many it uses; steps run side by side while there are enough.
     cache: whether a result from the same code, environment and inputs is used again. Say False for a step
         whose result depends on anything else, such as the time or a web page.
+    files, env: the project's files (as patterns such as `sql/*.sql`) and variables of the environment that
+        its result depends on. Files that its code names, and all code that it reaches, are known without.
+    salt: a text that is part of what its result is found again by; a new one makes it run again.
     """
 
     def make(target: Callable[..., Any]) -> Step[Any]:
@@ -189,6 +233,11 @@ def step(
             timeout=timeout,
             cpus=cpus,
             cache=cache,
+            retry_on=retry_on,
+            retry_backoff=retry_backoff,
+            files=files,
+            env=env,
+            salt=salt,
         )
 
     return make if function is None else make(function)
@@ -221,6 +270,11 @@ def pipeline(function: Callable[..., R], /) -> Pipeline[R]:
     Parameters annotated `ms.Dataset` are bound to dataset versions, all others to plain values.
     """
     return Pipeline(function)
+
+
+def type_name(kind: type) -> str:
+    """A type as `module.qualified_name`."""
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:

@@ -29,13 +29,15 @@ def cache_key(
     done: Mapping[str, tuple[StoredValue, ...]],
     manifests: Mapping[str, Digest],
     items: Mapping[str, Argument],
+    declared: Mapping[str, str],
 ) -> CacheKey:
     """The key of one step of a run: its code, what that reaches, and its inputs by content.
 
-    `items` are what mapped parameters are for this item of a mapped step. Retries, timeouts and the names of
+    `items` are what mapped parameters are for this item of a mapped step, `declared` what the step says that
+    it depends on besides. Retries, timeouts and the names of
     runs and pipelines have no part in the key.
     """
-    parts = dict(fingerprint.parts)
+    parts = fingerprint.parts | dict(declared)
     parts["format"] = FORMAT_VERSION
     parts["python"] = f"{sys.implementation.name}-{sys.version_info.major}.{sys.version_info.minor}"
     parts["outputs"] = str(node.output_count)

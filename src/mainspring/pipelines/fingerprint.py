@@ -9,14 +9,18 @@ opaque, and not cached: a stale result is worse than a slow one.
 
 import ast
 import builtins
+import fnmatch
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from mainspring.domain.pipeline import Node
 from mainspring.kernel.digests import digest_bytes
+from mainspring.kernel.errors import Invalid
 from mainspring.pipelines.environment import current_environment, distributions_behind
 from mainspring.pipelines.mentions import Chain, Import, Mentions, mentions_of
 from mainspring.pipelines.source import Source, read_source, strip
@@ -78,6 +82,27 @@ class Fingerprinter:
         walk.reach(module, name.partition(".")[0])
         walk.finish()
         return Fingerprint(parts=dict(sorted(walk.parts.items())), opaque=walk.opaque)
+
+    def declared(self, node: Node, environment: Mapping[str, str]) -> dict[str, str]:
+        """What a step says that it depends on: files of the project, variables (by digest: they may be secret), salt.
+
+        Raises `Invalid` for a pattern that no file fits.
+        """
+        parts = {"salt": node.salt} if node.salt else {}
+        for name in node.env:
+            value = environment.get(name)
+            parts[f"env:{name}"] = "(unset)" if value is None else digest_bytes(value.encode())
+        for pattern in node.files:
+            found = [path for path in self._files if fnmatch.fnmatchcase(path, pattern)]
+            if not found:
+                raise Invalid(
+                    f"{node.id} depends on files={pattern!r}, and the project's snapshot has none",
+                    code="no_such_file",
+                    hint="Patterns start at the project's folder; data and files of more than 1 MB are in "
+                    "no snapshot: make them a dataset.",
+                )
+            parts |= {f"file:{path}": self.digest_of(path) for path in found}
+        return parts
 
     def source(self, module: str) -> Source | None:
         """A module of the project; None for one of elsewhere. Raises `SyntaxError`."""

@@ -15,7 +15,7 @@ import msgspec
 from mainspring.blobs.local import LocalBlobs
 from mainspring.domain.pipeline import StoredValue
 from mainspring.kernel.errors import Invalid, MainspringError
-from mainspring.pipelines.authoring import Step
+from mainspring.pipelines.authoring import Step, type_name
 from mainspring.pipelines.child import enter_project, told, users_traceback
 from mainspring.pipelines.dataset import Dataset
 from mainspring.pipelines.models import Metrics, Model
@@ -79,14 +79,18 @@ def _answer(task: Task) -> Answer:
     except MainspringError as error:
         _, where = told(error, project)
         sys.stderr.write(users_traceback(error))
-        return Raised(error=str(error), where=where)
+        return Raised(error=str(error), where=where, kinds=_kinds(error))
     except (Exception, KeyboardInterrupt) as error:
         line, where = told(error, project)
         sys.stderr.write(users_traceback(error))
-        return Raised(error=line, where=where)
+        return Raised(error=line, where=where, kinds=_kinds(error))
     except SystemExit as error:
         _, where = told(error, project)
         return Raised(error=f"the step called sys.exit({error.code!r})", where=where)
+
+
+def _kinds(error: BaseException) -> tuple[str, ...]:
+    return tuple(type_name(kind) for kind in type(error).__mro__)
 
 
 def _run(task: Task) -> tuple[StoredValue, ...]:

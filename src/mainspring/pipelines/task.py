@@ -58,10 +58,15 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
 
 
 class Raised(msgspec.Struct, frozen=True, tag="raised"):
-    """The step, or keeping what it returned, raised. `where` is `file:line` in the project's code."""
+    """The step, or keeping what it returned, raised.
+
+    `where` is `file:line` in the project's code, `kinds` the exception's type and those it derives from, as
+    `module.qualified_name`.
+    """
 
     error: str
     where: str | None
+    kinds: tuple[str, ...] = ()
 
 
 Answer = Done | Raised

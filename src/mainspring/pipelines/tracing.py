@@ -41,6 +41,11 @@ class Step(Protocol):
     timeout_seconds: float | None
     cpus: int
     cache: bool
+    retry_on: tuple[str, ...]
+    retry_backoff: float
+    files: tuple[str, ...]
+    env: tuple[str, ...]
+    salt: str
 
     @property
     def output_annotations(self) -> tuple[Any, ...] | None: ...
@@ -157,6 +162,11 @@ class Tracer:
             timeout_seconds=step.timeout_seconds,
             cpus=step.cpus,
             cache=step.cache,
+            retry_on=step.retry_on,
+            retry_backoff=step.retry_backoff,
+            files=step.files,
+            env=step.env,
+            salt=step.salt,
         )
 
 

@@ -208,7 +208,11 @@ class RunWork:
         """Begin a step; True if its result is known already."""
         node = part.node
         items = {} if part.index is None else self._settler.items(node, part.index)
-        key, warning = self._key(node, items)
+        try:
+            key, warning = self._key(node, items)
+        except Invalid as error:
+            self._failure = self._failure or str(error)
+            return False
         if key is not None and self._use_cached(part, key):
             return True
         started = self._call(
@@ -259,6 +263,7 @@ class RunWork:
             done=self._progress.done,
             manifests={name: version.manifest for name, version in self._versions.items()},
             items=items,
+            declared=self._fingerprinter.declared(node, os.environ),
         )
         return key, None
 
@@ -373,8 +378,8 @@ class RunWork:
             progress.done[part.id] = outcome.outputs
         elif outcome.state is StepState.FAILED:
             failures = progress.failures[part.id] = progress.failures.get(part.id, 0) + 1
-            progress.not_before[part.id] = time.monotonic() + part.node.retry_delay_seconds
-            if failures > part.node.retries:
+            progress.not_before[part.id] = time.monotonic() + part.node.delay_after(failures)
+            if not part.node.may_retry(failures, outcome.kinds):
                 self._failure = self._failure or outcome.error
         elif outcome.state is StepState.INTERRUPTED:
             count = progress.interruptions[part.id] = progress.interruptions.get(part.id, 0) + 1
