@@ -37,6 +37,8 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Work": {
         "data": "Add, list, compare and check out dataset versions.",
         "run": "Run a pipeline here and now; read and cancel runs.",
+        "plan": "Tell what a run would do, without running it.",
+        "why": "Tell why the steps of a run were run again, or not.",
         "predict": "Ask a service for predictions.",
         "experiment": "Make and list experiments.",
         "model": "Read registered models; move their aliases.",
@@ -78,6 +80,8 @@ HAND_WRITTEN = {
     "data": "mainspring.cli.commands.data:data",
     "schema": "mainspring.cli.commands.schema:schema",
     "run": "mainspring.cli.commands.run:run",
+    "plan": "mainspring.cli.commands.why:plan",
+    "why": "mainspring.cli.commands.why:why",
     "predict": "mainspring.cli.commands.predict:predict",
     "status": "mainspring.cli.commands.status:status",
     "logs": "mainspring.cli.commands.logs:logs",

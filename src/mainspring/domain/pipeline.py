@@ -275,3 +275,29 @@ class CacheEntry:
     outputs: tuple[StoredValue, ...]
     components: dict[str, str]
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyChange:
+    """A part of a cache key that differs: None where the part was not there, or is no more."""
+
+    part: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReason:
+    """Why a step was run, or not.
+
+    `changes` are against the most alike key that the same step had before, in the run `compared_with`; for a
+    step that was found in the cache that is the run that made the result. `detail` says it for one that was
+    skipped or can't be cached; `is_first` that the step had no result before.
+    """
+
+    node: str
+    state: StepState
+    changes: tuple[KeyChange, ...] = ()
+    compared_with: RunId | None = None
+    detail: str | None = None
+    is_first: bool = False

@@ -116,6 +116,22 @@ OPERATIONS = (
         route="GET /cache/{key}",
     ),
     Operation(
+        name="cache.list",
+        request=requests.ListCached,
+        run="mainspring.pipelines.why:list_cached",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /cache",
+    ),
+    Operation(
+        name="run.why",
+        request=requests.ExplainRun,
+        run="mainspring.pipelines.why:explain_run",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /runs/{run}/why",
+    ),
+    Operation(
         name="run.finish",
         request=requests.FinishRun,
         run="mainspring.pipelines.finish:finish_run",

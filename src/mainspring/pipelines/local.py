@@ -1,14 +1,18 @@
 """Running a pipeline of a project folder, here and now."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mainspring.blobs.port import BlobStore
 from mainspring.config import Settings
 from mainspring.datasets.requests import GetDatasetVersion
-from mainspring.domain.pipeline import Graph, PipelineRun
+from mainspring.domain.dataset import DatasetVersionId
+from mainspring.domain.pipeline import Graph, PipelineRun, PipelineRunState
 from mainspring.domain.request import Call
+from mainspring.domain.run import RunId
 from mainspring.kernel.errors import Invalid, MainspringError
+from mainspring.pipelines.binding import bound_params
 from mainspring.pipelines.engine import Watch, Worker
 from mainspring.pipelines.environment import store_environment
 from mainspring.pipelines.graphs import graph_of
@@ -46,6 +50,36 @@ def request_pipeline(
             service=service,
             why=why,
         )
+    )
+
+
+def drafted_run(
+    call: Call,
+    blobs: BlobStore,
+    settings: Settings,
+    pipeline: str,
+    *,
+    project: Path,
+    data: Mapping[str, str] | None = None,
+    params: Mapping[str, object] | None = None,
+) -> PipelineRun:
+    """The run that `request_pipeline` would ask for, recorded nowhere: it has no id."""
+    snapshot = take_snapshot(blobs, project)
+    graph = graph_of(blobs, settings, snapshot, pipeline)
+    inputs = _inputs(call, graph, data or {})
+    return PipelineRun(
+        id=RunId(""),
+        service=None,
+        pipeline=pipeline,
+        graph=graph,
+        params=bound_params(graph, params or {}),
+        inputs={name: DatasetVersionId(id_) for name, id_ in inputs.items()},
+        project=snapshot,
+        environment=store_environment(blobs),
+        state=PipelineRunState.REQUESTED,
+        why="",
+        requested_at=datetime.now(UTC),
+        requested_by="",
     )
 
 

@@ -1,5 +1,6 @@
 """The pipelines room's SQL."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, func, insert, or_, select, update
@@ -181,16 +182,25 @@ def end_running_steps(tx: Tx, run_id: str, state: StepState) -> None:
 
 def cache_entry(tx: Tx, key: Digest) -> CacheEntry | None:
     row = tx.execute(select(cache_entries).where(cache_entries.c.key == key)).one_or_none()
-    if row is None:
-        return None
-    return CacheEntry(
-        key=Digest(row.key),
-        step=row.step,
-        run=RunId(row.run),
-        outputs=row.outputs,
-        components=row.components,
-        created_at=row.created_at,
-    )
+    return _entry(row) if row else None
+
+
+def cache_entries_of(
+    tx: Tx,
+    step: str,
+    *,
+    limit: int,
+    until: datetime | None = None,
+    other_than: RunId | None = None,
+) -> list[CacheEntry]:
+    """A step's entries, newest first; those kept `until` an instant, by runs `other_than` one."""
+    query = select(cache_entries).where(cache_entries.c.step == step)
+    if until is not None:
+        query = query.where(cache_entries.c.created_at <= until)
+    if other_than is not None:
+        query = query.where(cache_entries.c.run != other_than)
+    query = query.order_by(cache_entries.c.created_at.desc(), cache_entries.c.key).limit(limit)
+    return [_entry(row) for row in tx.execute(query)]
 
 
 def keep_cache_entry(tx: Tx, entry: CacheEntry) -> None:
@@ -241,6 +251,17 @@ def log_lines(
     order = step_logs.c.id.desc() if newest else step_logs.c.id
     lines = [_line(row) for row in tx.execute(query.order_by(order).limit(limit))]
     return lines[::-1] if newest else lines
+
+
+def _entry(row: Row[Any]) -> CacheEntry:
+    return CacheEntry(
+        key=Digest(row.key),
+        step=row.step,
+        run=RunId(row.run),
+        outputs=row.outputs,
+        components=row.components,
+        created_at=row.created_at,
+    )
 
 
 def _line(row: Row[Any]) -> LogLine:

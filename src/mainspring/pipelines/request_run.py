@@ -1,7 +1,5 @@
 """Asking for a run of a pipeline."""
 
-from typing import Any
-
 from mainspring.datasets.read import get_dataset_version_by_id
 from mainspring.datasets.requests import GetDatasetVersionById
 from mainspring.domain.dataset import DatasetVersion, DatasetVersionId, DatasetVersionState
@@ -11,6 +9,7 @@ from mainspring.domain.run import DatasetInput, RunId, RunStatus
 from mainspring.kernel.codec import encode_text
 from mainspring.kernel.errors import Conflict, Invalid, NotFound, Rejected
 from mainspring.pipelines import queries
+from mainspring.pipelines.binding import bound_params
 from mainspring.pipelines.requests import RequestRun
 from mainspring.store.tx import Tx
 from mainspring.tracking.experiments import ensure_experiment
@@ -32,7 +31,7 @@ def request_run(tx: Tx, request: RequestRun) -> PipelineRun:
             )
     if request.only_if_idle and request.service:
         _check_idle(tx, request.service)
-    params = _bound_params(request.graph, request.params)
+    params = bound_params(request.graph, request.params)
     versions = _bound_datasets(tx, request.graph, request.inputs)
     run = PipelineRun(
         id=RunId(tx.new_id("run")),
@@ -68,23 +67,6 @@ def _check_idle(tx: Tx, service: str) -> None:
         raise Conflict(
             f"run {under_way} of {service} is under way", code="run_under_way", hint="Wait for it."
         )
-
-
-def _bound_params(graph: Graph, given: dict[str, Any]) -> dict[str, object]:
-    known = {p.name: p for p in graph.parameters if not p.is_dataset}
-    if unknown := sorted(set(given) - set(known)):
-        raise Invalid(
-            f"the pipeline {graph.pipeline} has no parameter {unknown[0]!r}",
-            code="unknown_parameter",
-            hint=f"Its parameters: {', '.join(known) or 'none'}.",
-        )
-    if missing := [name for name, p in known.items() if not p.has_default and name not in given]:
-        raise Invalid(
-            f"the parameter {missing[0]!r} of {graph.pipeline} has no value",
-            code="missing_parameter",
-            hint="Give it, or give it a default in the pipeline's code.",
-        )
-    return {name: given.get(name, p.default) for name, p in known.items()}
 
 
 def _bound_datasets(tx: Tx, graph: Graph, given: dict[str, str]) -> dict[str, DatasetVersion]:

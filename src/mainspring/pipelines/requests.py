@@ -12,6 +12,7 @@ from mainspring.domain.pipeline import (
     PipelineRun,
     PipelineRunState,
     StepAttempt,
+    StepReason,
     StepState,
     StoredValue,
 )
@@ -158,6 +159,20 @@ class FindCached(Request[CacheEntry | None], frozen=True, kw_only=True):
     """What is kept under a cache key; None if nothing is, or its bytes are gone."""
 
     key: Digest
+
+
+class ListCached(Request[tuple[CacheEntry, ...]], frozen=True, kw_only=True):
+    """What is kept in the cache for a step (`module:qualified_name`), newest first."""
+
+    step: str
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 200
+
+
+class ExplainRun(Request[tuple[StepReason, ...]], frozen=True, kw_only=True):
+    """Why each step of a run was run again or not: what of its cache key had changed; or of one step only."""
+
+    run: str
+    node: str | None = None
 
 
 class FinishRun(Request[PipelineRun], frozen=True, kw_only=True):

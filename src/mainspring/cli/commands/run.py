@@ -67,8 +67,8 @@ def start(
             app.settings,
             pipeline,
             project=project.absolute(),
-            data=dict(_pairs("--data", data)),
-            params={name: _value(text) for name, text in _pairs("--param", params)},
+            data=dict(pairs("--data", data)),
+            params={name: value_of(text) for name, text in pairs("--param", params)},
             why="asked for on the command line",
             tracking_uri=_tracking_uri(session),
             watch=None if quiet else lambda seen: session.note(_told(seen)),
@@ -107,7 +107,8 @@ def _tracking_uri(session: Session) -> str | None:
     return None if state is None else str(state["url"])
 
 
-def _pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
+def pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
+    """NAME=VALUE options as pairs; raises `Invalid` for any other text."""
     from mainspring.kernel.errors import Invalid
 
     found = []
@@ -119,7 +120,8 @@ def _pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
     return found
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
+    """A parameter's value: JSON, or text if it isn't."""
     import json
 
     try:

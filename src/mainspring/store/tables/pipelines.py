@@ -68,6 +68,7 @@ cache_entries = Table(
     Column("outputs", Json(tuple[StoredValue, ...]), nullable=False),
     Column("components", Json(dict[str, str]), nullable=False),
     Column("created_at", Instant, nullable=False),
+    Index("ix_cache_entries_step", "step", "created_at"),
 )
 
 step_logs = Table(
