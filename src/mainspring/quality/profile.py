@@ -14,7 +14,11 @@ import numpy as np
 
 from mainspring.domain.data_type import DataType
 from mainspring.kernel.errors import Corrupt, Invalid
+from mainspring.quality.activity import Activity
+from mainspring.quality.odd_rows import Extreme, is_odd, merged
 from mainspring.quality.sketches import Distinct, Frequent, Quantiles
+from mainspring.quality.texts import Texts
+from mainspring.quality.together import Together
 
 FORMAT = 1
 """Grows when an older Mainspring could no longer read what is written."""
@@ -59,7 +63,8 @@ class ColumnProfile:
 
     `minimum`, `maximum`, `moments` and `quantiles` are of finite numbers, of a date's days since 1970, or of
     a time's seconds since 1970 (UTC); None for other types. `frequent` is None for dates and times, and with
-    `distinct` None for types that can't be compared. NaN and infinity are counted apart from nulls.
+    `distinct` None for types that can't be compared. NaN and infinity are counted apart from nulls. `texts` is of
+    strings, `activity` of dates and times; profiles made before there were any have neither.
     """
 
     name: str
@@ -74,6 +79,8 @@ class ColumnProfile:
     quantiles: Quantiles | None = None
     distinct: Distinct | None = None
     frequent: Frequent | None = None
+    texts: Texts | None = None
+    activity: Activity | None = None
 
     @property
     def missing_share(self) -> float:
@@ -104,6 +111,22 @@ class ColumnProfile:
             quantiles=_either(self.quantiles, other.quantiles, Quantiles.merge),
             distinct=_either(self.distinct, other.distinct, Distinct.merge),
             frequent=_either(self.frequent, other.frequent, Frequent.merge),
+            texts=_either(self.texts, other.texts, Texts.merge),
+            activity=_either(self.activity, other.activity, Activity.merge),
+        )
+
+    def without_values(self) -> "ColumnProfile":
+        """With nothing in it that shows a value: for columns that are private."""
+        return replace(
+            self,
+            minimum=None,
+            maximum=None,
+            moments=None,
+            quantiles=None,
+            frequent=None,
+            texts=None
+            if self.texts is None
+            else replace(self.texts, shapes=Frequent.empty(), shaped_row_count=0),
         )
 
 
@@ -113,6 +136,17 @@ class Profile:
 
     row_count: int
     columns: tuple[ColumnProfile, ...]
+    together: Together | None = None
+    extremes: tuple[Extreme, ...] = ()
+
+    @property
+    def odd_rows(self) -> tuple[Extreme, ...]:
+        """Rows with a number far outside of what is usual in its column."""
+        return tuple(
+            extreme
+            for extreme in self.extremes
+            if (column := self.column(extreme.column)) is not None and is_odd(extreme, column)
+        )
 
     def column(self, name: str) -> ColumnProfile | None:
         return next((column for column in self.columns if column.name == name), None)
@@ -126,6 +160,8 @@ class Profile:
             columns=tuple(
                 mine.merge(theirs) for mine, theirs in zip(self.columns, other.columns, strict=True)
             ),
+            together=_either(self.together, other.together, Together.merge),
+            extremes=merged(self.extremes, other.extremes),
         )
 
 

@@ -7,6 +7,7 @@ an upgrade and on another kind of machine.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,16 @@ class Distinct:
             both = both[np.concatenate(([True], both[1:] != both[:-1]))]
         return Distinct(hashes=both[:DISTINCT_SIZE])
 
+    def add_repeated(self, hashes: Hashes) -> "Distinct":
+        """With hashes of which many may be alike."""
+        if hashes.size > 4 * DISTINCT_SIZE:
+            likely = np.unique(
+                hashes[hashes < np.uint64(2 * DISTINCT_SIZE / hashes.size * 2.0**64)]
+            )
+            if likely.size >= DISTINCT_SIZE:
+                return self.add(likely)
+        return self.add(np.unique(hashes))
+
     def merge(self, other: "Distinct") -> "Distinct":
         return self.add(other.hashes)
 
@@ -105,13 +116,18 @@ class Frequent:
             Frequent(counts=dict(zip(listed, counts.tolist(), strict=True)), error=threshold)
         )
 
-    def merge(self, other: "Frequent") -> "Frequent":
+    def missed(self, at_most: int) -> "Frequent":
+        """With rows that were not counted, none of whose values occurred more often than `at_most`."""
+        return Frequent(counts=self.counts, error=self.error + at_most)
+
+    def merge(self, other: "Frequent", size: int = FREQUENT_SIZE) -> "Frequent":
+        """Both together; `size` is how many values are kept."""
         counts = dict(self.counts)
         for value, number in other.counts.items():
             counts[value] = counts.get(value, 0) + number
         error = self.error + other.error
-        if len(counts) > FREQUENT_SIZE:
-            threshold = sorted(counts.values(), reverse=True)[FREQUENT_SIZE]
+        if len(counts) > size:
+            threshold = sorted(counts.values(), reverse=True)[size]
             counts = {v: number - threshold for v, number in counts.items() if number > threshold}
             error += threshold
         return Frequent(counts=counts, error=error)
@@ -135,17 +151,23 @@ class Quantiles:
 
     def add(self, ordered: Floats) -> "Quantiles":
         """With some finite values in ascending order."""
+        return self.add_ranked(ordered.size, lambda ranks: ordered[ranks])
+
+    def add_ranked(self, count: int, at: Callable[[slice], Floats]) -> "Quantiles":
+        """With so many finite values, of which `at` gives those of some ranks."""
         levels = list(self.levels)
-        left = ordered
-        while left.size:
+        begin = 0
+        while begin < count:
             # Every 2^h-th of sorted values is as good as h compactions of them, and better than each.
-            level = (left.size // QUANTILE_SIZE).bit_length()
-            taken = left.size >> level << level
-            offset = _coin(self.count, left.size, level) % (1 << level)
+            left = count - begin
+            level = (left // QUANTILE_SIZE).bit_length()
+            taken = left >> level << level
+            offset = _coin(self.count, left, level) % (1 << level)
             levels += [np.empty(0)] * (level + 1 - len(levels))
-            levels[level] = np.concatenate((levels[level], left[offset : taken : 1 << level]))
-            left = left[taken:]
-        return _compact(self.count + ordered.size, levels)
+            picked = at(slice(begin + offset, begin + taken, 1 << level))
+            levels[level] = np.concatenate((levels[level], picked))
+            begin += taken
+        return _compact(self.count + count, levels)
 
     def merge(self, other: "Quantiles") -> "Quantiles":
         short, long = sorted((self.levels, other.levels), key=len)
@@ -203,7 +225,12 @@ def hash_strings(values: "pl.Series") -> Hashes:
 def _hash_piece(values: "pl.Series", lengths: npt.NDArray[np.int64]) -> Hashes:
     sums = np.zeros(lengths.size, np.uint64)
     text = np.frombuffer(values.str.join("").item().encode(), np.uint8)
-    if text.size:
+    if lengths.size and 0 < (length := int(lengths[0])) <= _ALIGNED and (lengths == length).all():
+        # Ids mostly have one length; by position they are hashed many times as fast, to the same hashes.
+        by_position = np.ascontiguousarray(text.reshape(-1, length).T)
+        for position, column in enumerate(by_position):
+            sums += (column.astype(np.uint64) + np.uint64(1)) * _BY_POSITION[position]
+    elif text.size:
         filled = np.flatnonzero(lengths)
         starts = np.concatenate(([0], np.cumsum(lengths[filled])[:-1]))
         position = np.arange(text.size) - np.repeat(starts, lengths[filled])
@@ -214,17 +241,25 @@ def _hash_piece(values: "pl.Series", lengths: npt.NDArray[np.int64]) -> Hashes:
 
 def _mix(bits: Hashes) -> Hashes:
     """The finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
-    z = bits + np.uint64(0x9E3779B97F4A7C15)
-    z ^= z >> np.uint64(30)
-    z *= np.uint64(0xBF58476D1CE4E5B9)
-    z ^= z >> np.uint64(27)
-    z *= np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
-    return z
+    mixed = bits + np.uint64(0x9E3779B97F4A7C15)
+    shifted = np.empty(min(mixed.size, _MIXED_AT_ONCE), np.uint64)
+    # In pieces that stay in the processor's cache.
+    for begin in range(0, mixed.size, _MIXED_AT_ONCE):
+        z = mixed[begin : begin + _MIXED_AT_ONCE]
+        aside = shifted[: z.size]
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            np.right_shift(z, np.uint64(shift), out=aside)
+            np.bitwise_xor(z, aside, out=z)
+            np.multiply(z, np.uint64(factor), out=z)
+        np.right_shift(z, np.uint64(31), out=aside)
+        np.bitwise_xor(z, aside, out=z)
+    return mixed
 
 
+_MIXED_AT_ONCE = 1 << 14
 _POSITIONS = 1024
 _HASHED_AT_ONCE = 1 << 18
+_ALIGNED = 64
 _BY_POSITION = _mix(np.arange(_POSITIONS, dtype=np.uint64)) | np.uint64(1)
 
 
