@@ -126,6 +126,21 @@ def step(tx: Tx, run_id: str, node: str, attempt: int) -> StepAttempt | None:
     return _step(row) if row else None
 
 
+def run_computing(tx: Tx, key: Digest) -> str | None:
+    """A run with a live lease that has an attempt with this cache key under way."""
+    found: str | None = tx.execute(
+        select(steps.c.run)
+        .join(leases, leases.c.name == "run:" + steps.c.run)
+        .where(
+            steps.c.cache_key == key,
+            steps.c.state == StepState.RUNNING.value,
+            leases.c.expires_at > tx.now,
+        )
+        .limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
 def last_attempt(tx: Tx, run_id: str, node: str) -> int:
     """The number of a node's newest attempt; 0 before the first."""
     newest: int = tx.execute(

@@ -127,7 +127,10 @@ class ReleaseRun(Request[None], frozen=True, kw_only=True):
 
 
 class StartStep(Request[StepAttempt], frozen=True, kw_only=True):
-    """Record that an attempt at a step begins; its number is one more than the last."""
+    """Record that an attempt at a step begins; its number is one more than the last.
+
+    Raises `Conflict` (`step_under_way`) while another run computes what has the same cache key.
+    """
 
     lease: RunLease
     node: str

@@ -13,9 +13,18 @@ from mainspring.store.tx import Tx
 
 
 def start_step(tx: Tx, request: StartStep) -> StepAttempt:
-    """Record that an attempt begins."""
+    """Record that an attempt begins.
+
+    Raises `Conflict` (`step_under_way`) while another run computes what has the same cache key.
+    """
     run = held_run(tx, request.lease)
     _check_node(run, request.node)
+    if request.cache_key and (other := queries.run_computing(tx, request.cache_key)):
+        raise Conflict(
+            f"run {other} computes the result of {request.node} right now",
+            code="step_under_way",
+            hint="Ask for the result again in a moment.",
+        )
     attempt = StepAttempt(
         run=run.id,
         node=request.node,

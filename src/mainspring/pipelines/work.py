@@ -21,7 +21,7 @@ from mainspring.domain.pipeline import (
     ValueKind,
 )
 from mainspring.domain.request import Call
-from mainspring.kernel.errors import Invalid, MainspringError, Unavailable
+from mainspring.kernel.errors import Conflict, Invalid, MainspringError, Unavailable
 from mainspring.pipelines.assignment import task_for, threads
 from mainspring.pipelines.attempt import Attempt, Outcome
 from mainspring.pipelines.cache_keys import CacheKey, cache_key
@@ -205,7 +205,7 @@ class RunWork:
             self._failure = self._failure or str(error)
 
     def _begin(self, part: Part) -> bool:
-        """Begin a step; True if its result is known already."""
+        """Begin a step; True if others may begin now, as its result is known already or comes from elsewhere."""
         node = part.node
         items = {} if part.index is None else self._settler.items(node, part.index)
         try:
@@ -215,14 +215,9 @@ class RunWork:
             return False
         if key is not None and self._use_cached(part, key):
             return True
-        started = self._call(
-            StartStep(
-                lease=self._lease,
-                node=part.id,
-                cache_key=key.digest if key else None,
-                warning=warning,
-            )
-        )
+        started = self._start(part, key, warning)
+        if started is None:
+            return True
         self._progress.active[part.id] = node
         self._progress.last[part.id] = started.attempt
         self._watch(started)
@@ -249,6 +244,23 @@ class RunWork:
         for stream in attempt.streams:
             self._selector.register(stream.fd, selectors.EVENT_READ, attempt)
         return False
+
+    def _start(self, part: Part, key: CacheKey | None, warning: str | None) -> StepAttempt | None:
+        """Record that it begins; None while another run computes the same, whose result it then takes."""
+        try:
+            return self._call(
+                StartStep(
+                    lease=self._lease,
+                    node=part.id,
+                    cache_key=key.digest if key else None,
+                    warning=warning,
+                )
+            )
+        except Conflict as error:
+            if error.code != "step_under_way":
+                raise
+            self._progress.not_before[part.id] = time.monotonic() + FLUSH_SECONDS
+            return None
 
     def _key(self, node: Node, items: dict[str, Argument]) -> tuple[CacheKey | None, str | None]:
         if not node.cache:

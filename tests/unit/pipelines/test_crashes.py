@@ -110,10 +110,9 @@ def check(flow: Flow, run: PipelineRun, kills: int) -> None:
     assert all(step.count("succeeded") == 1 for step in states.values())
     assert sum(step.count("interrupted") for step in states.values()) <= kills
     for number in range(STEPS):
-        # A step whose end was recorded never begins again.
-        assert flow.count(f"begun-{number}") == len(
-            states["add" if number == 0 else f"add-{number + 1}"]
-        )
+        # A step whose end was recorded never begins again; one may be killed before its function begins.
+        attempts = len(states["add" if number == 0 else f"add-{number + 1}"])
+        assert 1 <= flow.count(f"begun-{number}") <= attempts
     assert len(emitted(app, RunFinished)) == 1
     finished = list(emitted(app, StepFinished))
     assert len(finished) == STEPS

@@ -57,6 +57,7 @@ steps = Table(
     Column("cached_from", String(64)),
     Column("warning", Text),
     PrimaryKeyConstraint("run", "node", "attempt"),
+    Index("ix_steps_cache_key", "cache_key"),
 )
 
 cache_entries = Table(

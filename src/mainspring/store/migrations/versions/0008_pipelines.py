@@ -1,4 +1,4 @@
-"""Pipelines: a step's results by age, to tell what changed."""
+"""Pipelines: results of a step by age, and attempts by cache key."""
 
 from alembic import op
 
@@ -9,5 +9,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Index what `why` and `plan` look for."""
+    """Index what `why`, `plan` and single flight look for."""
     op.create_index("ix_cache_entries_step", "cache_entries", ["step", "created_at"])
+    op.create_index("ix_steps_cache_key", "steps", ["cache_key"])
