@@ -1,5 +1,6 @@
 """However rows are cut into chunks and the chunks' profiles merged, the profile says the same."""
 
+from datetime import datetime
 from functools import reduce
 from itertools import pairwise
 
@@ -12,22 +13,26 @@ from hypothesis import strategies as st
 from mainspring.quality.measure import profile_table
 from mainspring.quality.profile import ColumnProfile, Profile
 from mainspring.quality.sketches import Distinct, Frequent, Quantiles, hash_numbers, hash_strings
+from mainspring.quality.together import Together
 
 numbers = st.lists(st.one_of(st.none(), st.floats(width=64)), max_size=60)
 words = st.lists(st.one_of(st.none(), st.text(max_size=5)), max_size=60)
+instants = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> pl.DataFrame:
     xs, ws = draw(numbers), draw(words)
     rows = max(len(xs), len(ws))
+    times = draw(st.lists(instants, min_size=rows, max_size=rows))
     return pl.DataFrame(
         {
             "x": xs + [None] * (rows - len(xs)),
             "w": ws + [None] * (rows - len(ws)),
             "n": list(range(rows)),
+            "t": times,
         },
-        schema={"x": pl.Float64, "w": pl.String, "n": pl.Int64},
+        schema={"x": pl.Float64, "w": pl.String, "n": pl.Int64, "t": pl.Datetime("us")},
     )
 
 
@@ -45,6 +50,9 @@ def facts(column: ColumnProfile) -> tuple[object, ...]:
         column.frequent and column.frequent.counts,
         column.quantiles and column.quantiles.count,
         column.moments and column.moments.count,
+        column.texts,
+        column.activity
+        and (column.activity.width_bits, column.activity.first, column.activity.counts.tolist()),
     )
 
 
@@ -62,6 +70,43 @@ def test_chunks_merge_to_the_profile_of_the_whole(frame: pl.DataFrame, cuts: lis
     chunks = [profile_table(frame[start:end]) for start, end in pairwise(marks)]
 
     assert_alike(reduce(Profile.merge, chunks), profile_table(frame))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6))
+def test_merged_correlations_are_those_of_the_whole(seed: int, parts: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(1e6, 1, (400, 3)) @ rng.normal(0, 1, (3, 3))
+    rows[rng.random(rows.shape) < 0.1] = np.nan
+    names = ("a", "b", "c")
+
+    merged = reduce(
+        Together.merge,
+        [Together.of(names, list(part.T)) for part in np.array_split(rows, parts)],
+    )
+
+    both = np.isfinite(rows[:, 0]) & np.isfinite(rows[:, 1])
+    expected = np.corrcoef(rows[both, 0], rows[both, 1])[0, 1]
+    assert merged.correlation("a", "b") == pytest.approx(expected, abs=1e-6)
+    assert merged.correlation("b", "a") == merged.correlation("a", "b")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_numbers_that_are_not_sorted_have_the_quantiles_that_sorting_gives(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(rng.normal(0, 100), rng.lognormal(0, 3), 60_000)
+
+    profile = profile_table(pl.DataFrame({"x": values}), workers=2).columns[0]
+
+    assert profile.quantiles is not None and profile.frequent is not None
+    ordered = np.sort(values)
+    points = ordered[np.linspace(0, ordered.size - 1, 101).astype(int)]
+    exact = np.searchsorted(ordered, points, side="right") / ordered.size
+    assert np.abs(profile.quantiles.shares_up_to(points) - exact).max() < 0.006
+    assert (profile.minimum, profile.maximum) == (ordered[0], ordered[-1])
+    assert profile.frequent.error <= values.size / 1000
+    assert profile.quantiles.quantile(0.5) in values
 
 
 @settings(max_examples=40, deadline=None)

@@ -85,6 +85,8 @@ def _in_order(
 
 
 def _of_batch(frame: "pl.DataFrame", hidden: frozenset[str]) -> Profile:
+    import polars as pl
+
     columns = [
         profile_column(column, is_private=column.name in hidden) for column in frame.iter_columns()
     ]
@@ -92,14 +94,21 @@ def _of_batch(frame: "pl.DataFrame", hidden: frozenset[str]) -> Profile:
         row_count=frame.height,
         columns=tuple(columns),
         together=_together(frame, columns),
-        extremes=extremes_of(frame, columns, hidden),
+        extremes=extremes_of(
+            frame.select(pl.exclude(hidden)) if hidden else frame,
+            [
+                (column.name, column.minimum, column.maximum)
+                for column in columns
+                if column.type.is_numeric and column.name not in hidden
+            ],
+        ),
     )
 
 
 def _together(frame: "pl.DataFrame", columns: list[ColumnProfile]) -> Together | None:
     import polars as pl
 
-    names = [column.name for column in columns if column.type.is_numeric][:MOST_COLUMNS]
+    names = [c.name for c in columns if c.type.is_numeric and c.moments][:MOST_COLUMNS]
     if len(names) < 2:
         return None
     # Every so many-th row: what a batch of 8,192 rows tells of a correlation is right to a hundredth.

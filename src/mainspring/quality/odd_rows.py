@@ -1,23 +1,25 @@
 """The rows that stand out in a table: those with the least and greatest value of each column."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mainspring.domain.check import Scalar
 from mainspring.quality.examples import example_of
+from mainspring.quality.sketches import Quantiles
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from mainspring.quality.profile import ColumnProfile
-
 _CELLS = 8
 _FENCE = 3.0
+
+Number = int | float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extreme:
-    """The row that has a column's least or greatest number; of several the one that reads first."""
+    """A row that has a column's least or greatest number; each batch offers its first one."""
 
     column: str
     is_greatest: bool
@@ -32,25 +34,19 @@ class Extreme:
 
 
 def extremes_of(
-    frame: "pl.DataFrame", columns: "list[ColumnProfile]", hidden: frozenset[str]
+    frame: "pl.DataFrame", ends: "Iterable[tuple[str, Number | None, Number | None]]"
 ) -> tuple[Extreme, ...]:
-    """Of one batch. `hidden` columns don't appear, neither as reason nor as a cell."""
-    names = [name for name in frame.columns if name not in hidden]
+    """Of one batch, given the least and greatest number of some of its columns."""
     found: list[Extreme] = []
-    for column in columns:
-        if column.name in hidden or not column.type.is_numeric or column.minimum is None:
-            continue
-        series = frame.get_column(column.name)
-        shown = list(dict.fromkeys([column.name, *names]))[:_CELLS]
-        for is_greatest, value in ((False, column.minimum), (True, column.maximum)):
-            if value is None:
-                continue
-            at = (series == value).arg_max()
-            if at is None:
+    for name, least, most in ends:
+        shown = list(dict.fromkeys([name, *frame.columns]))[:_CELLS]
+        for is_greatest, value in ((False, least), (True, most)):
+            at = None if value is None else (frame.get_column(name) == value).arg_max()
+            if value is None or at is None:
                 continue
             row = example_of(0, frame.select(shown).row(at, named=True))
             del row["#"]
-            found.append(Extreme(column=column.name, is_greatest=is_greatest, value=value, row=row))
+            found.append(Extreme(column=name, is_greatest=is_greatest, value=value, row=row))
     return tuple(found)
 
 
@@ -63,10 +59,14 @@ def merged(one: tuple[Extreme, ...], other: tuple[Extreme, ...]) -> tuple[Extrem
     return tuple(best.values())
 
 
-def is_odd(extreme: Extreme, column: "ColumnProfile") -> bool:
+def is_odd(extreme: Extreme, quantiles: Quantiles | None) -> bool:
     """Whether a value lies beyond three times the middle half's width from it (Tukey's outer fence)."""
-    if column.quantiles is None or not column.quantiles.count:
+    if quantiles is None or not quantiles.count:
         return False
-    low, high = column.quantiles.quantile(0.25), column.quantiles.quantile(0.75)
+    low, high = quantiles.quantile(0.25), quantiles.quantile(0.75)
     reach = _FENCE * (high - low)
     return reach > 0 and not low - reach <= extreme.value <= high + reach
+
+
+def _reading(row: dict[str, Scalar]) -> str:
+    return repr(sorted(row.items(), key=str))

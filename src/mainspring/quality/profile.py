@@ -145,7 +145,8 @@ class Profile:
         return tuple(
             extreme
             for extreme in self.extremes
-            if (column := self.column(extreme.column)) is not None and is_odd(extreme, column)
+            if (column := self.column(extreme.column)) is not None
+            and is_odd(extreme, column.quantiles)
         )
 
     def column(self, name: str) -> ColumnProfile | None:

@@ -138,7 +138,7 @@ class Quantiles:
     """Approximate order statistics of numbers, after KLL (Karnin, Lang, Liberty 2016).
 
     Items at level h stand for 2^h values each. Ranks are wrong by less than 0.5 % of the rows
-    (99 % of the time); up to `QUANTILE_SIZE` values there is no error. Coins are tossed by a hash of
+    (99 % of the time; 0.1 % more where numbers were counted in buckets instead of sorted); up to `QUANTILE_SIZE` values there is no error. Coins are tossed by a hash of
     what was seen, so the same rows in the same batches give the same bytes.
     """
 

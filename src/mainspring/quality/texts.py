@@ -1,6 +1,6 @@
 """What the texts of a column look like: lengths, shapes, blanks and signs of damage."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +30,7 @@ class Texts:
     total_length: int = 0
     blank_count: int = 0
     damaged_count: int = 0
-    shapes: Frequent = Frequent(counts={})
+    shapes: Frequent = field(default_factory=Frequent.empty)
     shaped_row_count: int = 0
 
     @staticmethod
