@@ -5,8 +5,9 @@ from mainspring.domain.event import TrackingChanged
 from mainspring.domain.run import Artifact
 from mainspring.kernel.errors import Invalid, NotFound
 from mainspring.store.tx import Tx
-from mainspring.tracking import queries
 from mainspring.tracking.logged_models import logged_model_of
+from mainspring.tracking.queries import artifacts as queries
+from mainspring.tracking.queries import runs
 from mainspring.tracking.requests import (
     DeleteArtifacts,
     GetArtifact,
@@ -72,6 +73,6 @@ def _check_root(tx: Tx, root: str) -> None:
             if logged_model_of(tx, model).experiment == experiment:
                 return
         case [experiment, run, "artifacts"]:
-            if queries.experiment_of_run(tx, run) == experiment:
+            if runs.experiment_of_run(tx, run) == experiment:
                 return
     raise NotFound(f"there is no run or logged model whose files are at {root!r}", code="bad_root")

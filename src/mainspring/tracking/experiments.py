@@ -6,7 +6,8 @@ from mainspring.domain.event import TrackingChanged
 from mainspring.domain.run import Experiment, Lifecycle
 from mainspring.kernel.errors import Conflict, Invalid, NotFound
 from mainspring.store.tx import Tx
-from mainspring.tracking import queries, rules
+from mainspring.tracking import rules
+from mainspring.tracking.queries import experiments as queries
 from mainspring.tracking.requests import (
     CreateExperiment,
     GetExperiment,

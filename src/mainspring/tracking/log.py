@@ -4,7 +4,8 @@ from mainspring.domain.run import Metric
 from mainspring.kernel.errors import NotFound
 from mainspring.kernel.paging import Page, key_of, token_of
 from mainspring.store.tx import Tx
-from mainspring.tracking import queries, rules
+from mainspring.tracking import rules
+from mainspring.tracking.queries import inputs, logged_models, metrics, runs
 from mainspring.tracking.requests import GetMetricHistory, LogBatch, LogInputs, RemoveRunTag
 from mainspring.tracking.runs import NAME_TAG, require_active_run, run_of
 
@@ -18,13 +19,13 @@ def log_batch(tx: Tx, request: LogBatch) -> None:
     for metric in request.metrics:
         rules.check_metric(metric)
     params, tags = rules.checked_params(request.params), rules.checked_tags(request.tags)
-    kept = queries.add_run_params(tx, request.run, params)
+    kept = runs.add_run_params(tx, request.run, params)
     rules.refuse_changes(f"run ID='{request.run}'", kept, params)
-    queries.set_run_tags(tx, request.run, tags)
+    runs.set_run_tags(tx, request.run, tags)
     if tags.get(NAME_TAG):
-        queries.change_run(tx, request.run, {"name": tags[NAME_TAG][:500]})
+        runs.change_run(tx, request.run, {"name": tags[NAME_TAG][:500]})
     if request.metrics:
-        queries.add_metrics(tx, request.run, request.metrics)
+        metrics.add_metrics(tx, request.run, request.metrics)
         _log_on_models(tx, request.run, [m for m in request.metrics if m.model is not None])
 
 
@@ -32,18 +33,18 @@ def _log_on_models(tx: Tx, run: str, metrics: list[Metric]) -> None:
     if not metrics:
         return
     named = {str(metric.model) for metric in metrics}
-    unknown = named - queries.known_logged_models(tx, named)
+    unknown = named - logged_models.known_logged_models(tx, named)
     if unknown:
         raise NotFound(
             f"Logged model with ID '{min(unknown)}' not found.", code="no_such_logged_model"
         )
-    queries.add_model_metrics(tx, run, metrics)
+    logged_models.add_model_metrics(tx, run, metrics)
 
 
 def remove_run_tag(tx: Tx, request: RemoveRunTag) -> None:
     """Remove a tag; raises `NotFound` if the run has no such tag."""
     require_active_run(tx, request.run)
-    if not queries.remove_run_tag(tx, request.run, request.key):
+    if not runs.remove_run_tag(tx, request.run, request.key):
         raise NotFound(f"No tag with name: {request.key} in run with id {request.run}")
 
 
@@ -54,15 +55,15 @@ def log_inputs(tx: Tx, request: LogInputs) -> None:
         rules.check_input(item)
     for link in request.models:
         rules.check_link(link)
-    queries.add_inputs(tx, request.run, request.datasets)
-    queries.add_model_links(tx, request.run, request.models)
+    inputs.add_inputs(tx, request.run, request.datasets)
+    inputs.add_model_links(tx, request.run, request.models)
 
 
 def get_metric_history(tx: Tx, request: GetMetricHistory) -> Page[Metric]:
     """Points of one metric by step, then time; an unknown metric has none."""
     run_of(tx, request.run)
     after = _position(request.page_token) if request.page_token else None
-    rows = queries.metric_history(tx, request.run, request.key, after, request.limit + 1)
+    rows = metrics.metric_history(tx, request.run, request.key, after, request.limit + 1)
     page = rows[: request.limit]
     token = None
     if len(rows) > request.limit:

@@ -7,8 +7,10 @@ from mainspring.domain.logged_model import LoggedModel, LoggedModelId, LoggedMod
 from mainspring.domain.run import Direction, Lifecycle, ModelLink, RunId
 from mainspring.kernel.errors import NotFound
 from mainspring.store.tx import Tx
-from mainspring.tracking import queries, rules
+from mainspring.tracking import rules
 from mainspring.tracking.experiments import active_experiment
+from mainspring.tracking.queries import inputs
+from mainspring.tracking.queries import logged_models as queries
 from mainspring.tracking.requests import (
     CreateLoggedModel,
     DescribeLoggedModel,
@@ -47,7 +49,7 @@ def create_logged_model(tx: Tx, request: CreateLoggedModel) -> LoggedModel:
     queries.set_logged_model_tags(tx, id_, model.tags)
     if model.source_run:
         made = ModelLink(model=id_, direction=Direction.OUTPUT)
-        queries.add_model_links(tx, model.source_run, [made])
+        inputs.add_model_links(tx, model.source_run, [made])
     tx.emit(TrackingChanged(id=id_, what="logged model created", why=f"named {model.name!r}"))
     return model
 

@@ -8,8 +8,9 @@ from mainspring.domain.event import TrackingChanged
 from mainspring.domain.run import Lifecycle, Run, RunId, RunStatus
 from mainspring.kernel.errors import Conflict, NotFound
 from mainspring.store.tx import Tx
-from mainspring.tracking import queries, rules
+from mainspring.tracking import rules
 from mainspring.tracking.experiments import active_experiment
+from mainspring.tracking.queries import runs as queries
 from mainspring.tracking.requests import CreateRun, GetRun, UpdateRun
 
 # MLflow keeps a run's name as a tag too, and its clients read either.

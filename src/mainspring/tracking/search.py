@@ -6,7 +6,7 @@ from mainspring.domain.search import FieldType, Grammar, Order, parse_filter, pa
 from mainspring.kernel.errors import Invalid
 from mainspring.kernel.paging import Page
 from mainspring.store.tx import Tx
-from mainspring.tracking import queries
+from mainspring.tracking.queries import experiments, logged_models, runs
 from mainspring.tracking.requests import (
     ModelOrder,
     SearchExperiments,
@@ -61,7 +61,7 @@ LOGGED_MODELS = Grammar(
 
 def search_runs(tx: Tx, request: SearchRuns) -> Page[Run]:
     """One page of the runs that match, each with its metrics, parameters and tags."""
-    items, token = queries.search_runs(
+    items, token = runs.search_runs(
         tx,
         experiment_ids=request.experiments,
         lifecycle=request.lifecycle,
@@ -75,7 +75,7 @@ def search_runs(tx: Tx, request: SearchRuns) -> Page[Run]:
 
 def search_experiments(tx: Tx, request: SearchExperiments) -> Page[Experiment]:
     """One page of the experiments that match."""
-    items, token = queries.search_experiments(
+    items, token = experiments.search_experiments(
         tx,
         lifecycle=request.lifecycle,
         clauses=parse_filter(request.filter, EXPERIMENTS),
@@ -93,7 +93,7 @@ def search_logged_models(tx: Tx, request: SearchLoggedModels) -> Page[LoggedMode
         (each.dataset_name, each.dataset_digest) if each.dataset_name else None
         for each in request.order_by
     ]
-    items, token = queries.search_logged_models(
+    items, token = logged_models.search_logged_models(
         tx,
         experiment_ids=request.experiments,
         clauses=parse_filter(request.filter, LOGGED_MODELS),
