@@ -113,7 +113,7 @@ window = "1h"
 drift = "harmful"
 
 [service.$service.retrain]
-on = ["new-data", "harmful-drift"]
+on = ["new-data", "harmful-drift"]  # or on a schedule: "schedule: 0 3 * * 1 Europe/Berlin"
 """)
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from mainspring.domain.gate import Gate
 from mainspring.domain.rollout import Guard, Strategy
 from mainspring.kernel.digests import Digest
+from mainspring.kernel.schedules import Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +90,13 @@ class ApprovalPolicy:
 class RetrainPolicy:
     """When a new model is trained.
 
-    The first model is always trained. `cooldown_seconds` is the least time between the ends of two runs;
+    The first model is always trained. `schedules` train at their times on what has arrived since, even if it
+    came while nothing was running; with nothing new there is nothing to train. `cooldown_seconds` is the least time between the ends of two runs;
     after `max_failures` failed runs in a row the loop stops and opens an incident.
     """
 
     on: tuple[RetrainTrigger, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
     cooldown_seconds: float = 0.0
     max_failures: int = 3
     approvals: ApprovalPolicy = field(default_factory=ApprovalPolicy)

@@ -231,6 +231,10 @@ def _triggered(seen: SeenForTraining, last: PipelineRun, told: str, now: datetim
         return f"{incident.kind.value} is open ({incident.summary}), and {told}"
     if RetrainTrigger.NEW_DATA in policy.on:
         return told
+    for schedule in policy.schedules:
+        due = schedule.next_after(last.requested_at)
+        if due <= now:
+            return f"its schedule ({schedule}) came round at {due:%Y-%m-%d %H:%M}Z, and {told}"
     return None
 
 

@@ -110,7 +110,16 @@ class RetrainTable(Table, frozen=True, kw_only=True):
     """When a new model is trained. The first one always is."""
 
     on: Annotated[
-        list[Annotated[str, Meta(description="new-data or harmful-drift")]], Meta(max_length=10)
+        list[
+            Annotated[
+                str,
+                Meta(
+                    description="new-data, harmful-drift, or a schedule such as "
+                    "schedule: 0 3 * * 1 Europe/Berlin"
+                ),
+            ]
+        ],
+        Meta(max_length=10),
     ] = []
     cooldown: Duration | UnsetType = UNSET
     max_failures: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET

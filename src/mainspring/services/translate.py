@@ -22,6 +22,7 @@ from mainspring.domain.service import (
 )
 from mainspring.kernel.durations import format_duration, parse_duration
 from mainspring.kernel.errors import Invalid, NotFound
+from mainspring.kernel.schedules import Schedule, parse_schedule
 from mainspring.kernel.toml_lines import Path as Keys
 from mainspring.services.explain import Where, dotted
 from mainspring.services.file_format import (
@@ -218,7 +219,14 @@ def _monitor(table: MonitorTable, path: Keys, where: Where) -> MonitorPolicy:
 def _retrain(
     table: RetrainTable, monitor: MonitorPolicy, path: Keys, where: Where
 ) -> RetrainPolicy:
-    triggers = [_trigger(text, (*path, "on", index), where) for index, text in enumerate(table.on)]
+    triggers: list[RetrainTrigger] = []
+    schedules: list[Schedule] = []
+    for index, text in enumerate(table.on):
+        trigger = _trigger(text, (*path, "on", index), where)
+        if isinstance(trigger, Schedule):
+            schedules.append(trigger)
+        else:
+            triggers.append(trigger)
     if RetrainTrigger.HARMFUL_DRIFT in triggers and monitor.drift is DriftPolicy.OFF:
         raise Invalid(
             f"{dotted(path)} waits for harmful drift, and monitor.drift is off",
@@ -227,6 +235,7 @@ def _retrain(
         )
     return RetrainPolicy(
         on=tuple(dict.fromkeys(triggers)),
+        schedules=tuple(dict.fromkeys(schedules)),
         approvals=ApprovalPolicy(
             production=table.approvals.production,
             not_by_author=table.approvals.not_by_author,
@@ -238,20 +247,26 @@ def _retrain(
     )
 
 
-def _trigger(text: str, path: Keys, where: Where) -> RetrainTrigger:
-    known = ", ".join(trigger.value for trigger in RetrainTrigger)
-    if text.startswith("schedule"):
-        raise Invalid(
-            f"{dotted(path)} is {text!r}: retraining on a schedule is not supported yet",
-            code="unsupported",
-            where=where(path),
-            hint=f"Use one of: {known}.",
-        )
+def _trigger(text: str, path: Keys, where: Where) -> RetrainTrigger | Schedule:
+    word, colon, rest = text.partition(":")
+    if word.strip() == "schedule" and colon:
+        try:
+            return parse_schedule(rest)
+        except Invalid as error:
+            raise Invalid(
+                f"{dotted(path)}: {error.message}",
+                code=error.code,
+                where=where(path),
+                hint=error.hint,
+            ) from error
     try:
         return RetrainTrigger(text)
     except ValueError as error:
+        known = ", ".join(trigger.value for trigger in RetrainTrigger)
         raise Invalid(
-            f"{dotted(path)} is {text!r}", where=where(path), hint=f"It is one of: {known}."
+            f"{dotted(path)} is {text!r}",
+            where=where(path),
+            hint=f"It is one of: {known}, or a schedule such as 'schedule: 0 3 * * 1 Europe/Berlin'.",
         ) from error
 
 

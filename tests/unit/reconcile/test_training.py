@@ -14,6 +14,7 @@ from mainspring.domain.pipeline import PipelineRunState
 from mainspring.domain.rollout import RolloutState
 from mainspring.domain.service import RetrainPolicy, RetrainTrigger
 from mainspring.kernel.digests import Digest
+from mainspring.kernel.schedules import parse_schedule
 from mainspring.reconcile.actions import (
     Action,
     BeginRollout,
@@ -132,6 +133,49 @@ def test_new_data_waits_for_the_cooldown(calm: Calm) -> None:
     calm.now += timedelta(hours=1)
 
     assert "dataset rides has version 2" in why_of(calm.plan())
+
+
+def test_new_data_waits_for_the_schedule(calm: Calm) -> None:
+    calm.champion()
+    calm.declare(retrain=RetrainPolicy(schedules=(parse_schedule("0 3 * * 1"),)))
+    calm.deliver()
+    monday = parse_schedule("0 3 * * 1").next_after(calm.now)
+    calm.now = monday - timedelta(seconds=1)
+    assert calm.plan() == []
+
+    # The controller may have been away when it came round.
+    calm.now = monday + timedelta(hours=5)
+
+    why = why_of(calm.plan())
+    assert f"its schedule (0 3 * * 1) came round at {monday:%Y-%m-%d} 03:00Z" in why
+    assert "dataset rides has version 2" in why
+
+
+def test_a_schedule_without_new_data_trains_nothing(calm: Calm) -> None:
+    calm.champion()
+    calm.declare(retrain=RetrainPolicy(schedules=(parse_schedule("@hourly"),)))
+    calm.now += timedelta(days=3)
+
+    assert calm.plan() == []
+
+
+def test_a_schedule_trains_once_each_time_it_comes_round(calm: Calm) -> None:
+    calm.champion()
+    calm.declare(retrain=RetrainPolicy(schedules=(parse_schedule("@hourly"),)))
+    calm.deliver()
+    calm.now += timedelta(hours=2)
+    calm.follow()
+    calm.finish()
+    calm.follow()
+    calm.follow()
+    calm.follow()
+    calm.promote()
+    calm.deliver()
+    assert calm.plan() == []
+
+    calm.now += timedelta(hours=1)
+
+    assert "its schedule" in why_of(calm.plan())
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,14 @@ def test_several_services_keep_their_order() -> None:
         ("params = { a = nan }", 4, "params.a is nan", "finite"),
         ("params = { a = 2020-01-01 }", 4, "is a date or time", '"2020-01-01"'),
         ("params = { a = 99999999999999999999 }", 4, "more than 64 bits", "smaller"),
-        ('retrain.on = ["schedule: 0 3 * * 1"]', 4, "not supported yet", "new-data"),
+        ('retrain.on = ["schedule: 0 25 * * 1"]', 4, "bad hour", "hour 0-23"),
+        (
+            'retrain.on = ["schedule: 0 3 * * 1 Mars/Base"]',
+            4,
+            "names no time zone",
+            "Europe/Berlin",
+        ),
+        ('retrain.on = ["schedule 0 3 * * 1"]', 4, "retrain.on[0] is 'schedule 0", "schedule: 0 3"),
         ('retrain.on = ["drift"]', 4, "retrain.on[0] is 'drift'", "harmful-drift"),
         ('monitor.drift = "off"\nretrain.on = ["harmful-drift"]', 5, "drift is off", "harmful"),
         ('monitor.window = "1ms"', 4, "shorter than a second", "rows to be judged"),
@@ -226,3 +233,11 @@ def test_a_file_that_is_no_declaration_is_invalid(
 
     with pytest.raises(Invalid, match=message):
         read_declaration(tmp_path)
+
+
+def test_a_schedule_is_read_with_its_time_zone() -> None:
+    text = LEAST + 'retrain.on = ["schedule: 0 3 * * 1 Europe/Berlin", "new-data"]'
+
+    (spec,) = parse_declaration(text, folder=Path("/nowhere"))
+
+    assert [str(schedule) for schedule in spec.retrain.schedules] == ["0 3 * * 1 Europe/Berlin"]
