@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mainspring.pipelines.authoring import Pipeline, Step, pipeline, step, when
+    from mainspring.pipelines.context import StepContext, current_step
     from mainspring.pipelines.dataset import Dataset
     from mainspring.pipelines.evaluate import evaluate
     from mainspring.pipelines.models import Metrics, Model
@@ -18,7 +19,9 @@ _HOMES = {
     "Model": "mainspring.pipelines.models",
     "Pipeline": "mainspring.pipelines.authoring",
     "Step": "mainspring.pipelines.authoring",
+    "StepContext": "mainspring.pipelines.context",
     "connect": "mainspring.sdk.embedded",
+    "current_step": "mainspring.pipelines.context",
     "evaluate": "mainspring.pipelines.evaluate",
     "pipeline": "mainspring.pipelines.authoring",
     "step": "mainspring.pipelines.authoring",
@@ -31,7 +34,9 @@ __all__ = [
     "Model",
     "Pipeline",
     "Step",
+    "StepContext",
     "connect",
+    "current_step",
     "evaluate",
     "pipeline",
     "step",

@@ -250,9 +250,9 @@ class PipelineRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """A line that a step printed.
+    """A line that a step printed, or what it said of its progress.
 
-    `stream` is `out` or `err`; `seq` orders lines within an attempt. `id` is given by the store and grows
+    `stream` is `out`, `err` or `progress`; `seq` orders lines within an attempt. `id` is given by the store and grows
     with every line of a run: a reader goes on after the last one it saw.
     """
 

@@ -37,9 +37,15 @@ def task_for(
         cpus=node.cpus,
         project=str(project),
         scratch=str(settings.work_path / "steps" / run.id / f"{part.id}-{attempt}"),
+        checkpoint=str(checkpoints_of(settings, run.id) / part.id),
         blobs=str(settings.blobs_path),
         environment=environment,
     )
+
+
+def checkpoints_of(settings: Settings, run: str) -> Path:
+    """Where the steps of a run leave what outlives their attempts."""
+    return settings.work_path / "checkpoints" / run
 
 
 def threads(node: Node) -> dict[str, str]:

@@ -16,6 +16,7 @@ import msgspec
 
 from mainspring.domain.pipeline import LogLine, StepState, StoredValue
 from mainspring.pipelines.cache_keys import CacheKey
+from mainspring.pipelines.context import PROGRESS_FILE, progress_text
 from mainspring.pipelines.plan import Part
 from mainspring.pipelines.snapshot import unwritable
 from mainspring.pipelines.task import ANSWER_FILE, TASK_FILE, Answer, Done, Task
@@ -70,6 +71,7 @@ class Attempt:
         self._stopped: Outcome | None = None
         self._kill_at: float | None = None
         self._answered = False
+        self._progress_at = 0
         self.streams: list[_Stream] = []
         self.pid = self._begin(task, zygote)
         timeout = self.node.timeout_seconds
@@ -116,7 +118,8 @@ class Attempt:
         return True
 
     def watch(self, now: float) -> None:
-        """Stop the process if it is past its deadline, or hangs on after it answered."""
+        """Note its progress; stop the process if it is past its deadline, or hangs on after it answered."""
+        self._note_progress()
         if self._kill_at is not None:
             if now >= self._kill_at:
                 self._signal(signal.SIGKILL)
@@ -138,6 +141,7 @@ class Attempt:
         """How it ended, given the exit status of its process; None for one that was lost."""
         for stream in list(self.streams):
             self._drain(stream)
+        self._note_progress()
         answer = self._answer()
         shutil.rmtree(self._scratch, ignore_errors=True)
         is_wanted = self._stopped is None or self._stopped.state is StepState.INTERRUPTED
@@ -190,23 +194,34 @@ class Attempt:
         answer: Answer = msgspec.json.decode(data, type=Answer)
         return answer
 
+    def _note_progress(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            path = self._scratch / PROGRESS_FILE
+            told_at = path.stat().st_mtime_ns
+            if told_at != self._progress_at:
+                self._progress_at = told_at
+                self._keep("progress", progress_text(path.read_bytes()))
+
     def _add(self, stream: _Stream, raw: bytes) -> None:
         # A progress bar draws over its line; its last state is what is worth keeping.
         text = raw.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace").replace("\0", "")
         if stream.name == "err" and self._place is None and self._stopped is not None:
             self._place = self._place_in(text)
+        self._tail.append(text[:200])
+        self._keep(stream.name, text)
+
+    def _keep(self, stream: str, text: str) -> None:
         if self._seq > MAX_LINES:
             return
         if self._seq == MAX_LINES:
             text = f"(more than {MAX_LINES} lines: the rest is not kept)"
-        self._tail.append(text[:200])
         self.lines.append(
             LogLine(
                 node=self.part.id,
                 attempt=self.number,
                 seq=self._seq,
                 at=datetime.now(UTC),
-                stream=stream.name,
+                stream=stream,
                 text=text[:MAX_LINE_LENGTH],
             )
         )

@@ -17,6 +17,7 @@ from mainspring.config import Settings
 from mainspring.domain.pipeline import LogLine, PipelineRun, StepAttempt
 from mainspring.domain.request import Call, Request
 from mainspring.kernel.errors import Conflict, Unavailable
+from mainspring.pipelines.assignment import checkpoints_of
 from mainspring.pipelines.holder import HolderName
 from mainspring.pipelines.requests import FindWork, GetPipelineRun, RunLease, TakeRun
 from mainspring.pipelines.work import RunWork
@@ -127,7 +128,10 @@ class Worker:
             log.warning("run %s went to another worker or was ended: %s", lease.run, error.message)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        return self._call(GetPipelineRun(run=lease.run))
+        run = self._call(GetPipelineRun(run=lease.run))
+        if run.state.is_final:
+            shutil.rmtree(checkpoints_of(self._settings, run.id), ignore_errors=True)
+        return run
 
     def _patiently(self, request: Request[T], /) -> T:
         """Try a request again while the store is busy, as long as the lease could last twice."""

@@ -34,11 +34,12 @@ class Ref:
             raise AttributeError(name)
         self._refuse(f"its attribute {name!r} is not known yet")
 
-    def _refuse(self, why: str) -> NoReturn:
+    def _refuse(self, why: str, hint: str | None = None) -> NoReturn:
         raise Invalid(
             f"{self.what} has no value while the pipeline is being drawn up: {why}",
             code="unresolved_value",
-            hint="A pipeline says which step gets what. Decide and calculate inside a step, and pass "
+            hint=hint
+            or "A pipeline says which step gets what. Decide and calculate inside a step, and pass "
             "the value to it.",
             where=caller(),
         )
@@ -50,15 +51,23 @@ def item_annotation(annotation: Any) -> Any:
     return arguments[0] if get_origin(annotation) is list and arguments else None
 
 
+_REASONS = {
+    "bool": (
+        "its truth is not known, so `if` can't decide on it",
+        "Use ms.when(condition, then=..., otherwise=...) to run one step or another.",
+    ),
+    "iter": (
+        "it can't be unpacked or looped over",
+        "A step that returns several values says so: `-> tuple[pl.DataFrame, pl.DataFrame]`. To run a step "
+        "for each item of a list, use its map(): `train.map(fold=folds)`.",
+    ),
+}
+
+
 def _refusing(operation: str) -> Callable[..., Any]:
     def refuse(self: Ref, *_: Any) -> Any:
-        hint = "its truth is not known, so `if` can't decide on it" if operation == "bool" else ""
-        if operation == "iter":
-            hint = (
-                "it can't be unpacked or looped over (a step that returns several values says so: "
-                "`-> tuple[pl.DataFrame, pl.DataFrame]`)"
-            )
-        self._refuse(hint or f"it can't be used in `{operation}`")
+        why, hint = _REASONS.get(operation, (f"it can't be used in `{operation}`", None))
+        self._refuse(why, hint)
 
     return refuse
 

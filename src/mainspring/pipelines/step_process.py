@@ -14,9 +14,12 @@ import msgspec
 
 from mainspring.blobs.local import LocalBlobs
 from mainspring.domain.pipeline import StoredValue
+from mainspring.kernel.codec import digest_of
+from mainspring.kernel.digests import hex_part
 from mainspring.kernel.errors import Invalid, MainspringError
 from mainspring.pipelines.authoring import Step, type_name
 from mainspring.pipelines.child import enter_project, told, users_traceback
+from mainspring.pipelines.context import StepContext, begin
 from mainspring.pipelines.dataset import Dataset
 from mainspring.pipelines.models import Metrics, Model
 from mainspring.pipelines.refs import item_annotation
@@ -96,6 +99,18 @@ def _kinds(error: BaseException) -> tuple[str, ...]:
 def _run(task: Task) -> tuple[StoredValue, ...]:
     blobs = LocalBlobs(Path(task.blobs))
     scratch = Path(task.scratch)
+    checkpoint = Path(task.checkpoint)
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    begin(
+        StepContext(
+            run=task.run,
+            node=task.node,
+            attempt=task.attempt,
+            idempotency_key=hex_part(digest_of([task.run, task.node]))[:32],
+            checkpoint=checkpoint,
+            scratch=scratch,
+        )
+    )
     step = _step(task)
     arguments = {
         name: _value(argument, step.annotations.get(name), blobs, scratch)

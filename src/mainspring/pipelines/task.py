@@ -47,6 +47,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     cpus: int
     project: str
     scratch: str
+    checkpoint: str
     blobs: str
     environment: dict[str, str]
 

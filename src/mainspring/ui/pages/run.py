@@ -73,6 +73,7 @@ def run(reader: Reader, asked: Asked) -> Page:
             "steps": step_lines(steps[-_STEP_LINES:], found, reader.now),
             "steps_left_out": max(0, len(steps) - _STEP_LINES),
             "lines": lines[-_LOG_LINES:],
+            "progress": {(ln.node, ln.attempt): ln.text for ln in lines if ln.stream == "progress"},
             "has_more_lines": len(lines) > _LOG_LINES,
             "node": node,
             "charts": metric_charts(reader, tracked),
