@@ -226,7 +226,8 @@ class PipelineRun:
     """A run of a pipeline: what was asked, on which data and code, and how far it is.
 
     `project` is the manifest of the code snapshot that it runs on; `environment` the blob that lists the
-    Python version and installed distributions. `inputs` binds dataset parameters to versions.
+    Python version and installed distributions. `inputs` binds dataset parameters to versions. The nodes
+    `kept` have their results from the run `parent`.
     """
 
     id: RunId
@@ -246,6 +247,8 @@ class PipelineRun:
     error: str | None = None
     cancel_requested: bool = False
     outputs: tuple[StoredValue, ...] = ()
+    parent: RunId | None = None
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

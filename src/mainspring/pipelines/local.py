@@ -97,10 +97,7 @@ def run_pipeline(
     tracking_uri: str | None = None,
     watch: Watch | None = None,
 ) -> PipelineRun:
-    """Run a pipeline of a project folder in this process and its children, and give the run once it is over.
-
-    Where another worker was faster to take it, wait for that one. Ctrl-C cancels the run.
-    """
+    """Ask for a run of a pipeline of a project folder, and carry it out; gives the run once it is over."""
     run = request_pipeline(
         call,
         blobs,
@@ -112,6 +109,22 @@ def run_pipeline(
         service=service,
         why=why,
     )
+    return carry_out(call, blobs, settings, run, tracking_uri=tracking_uri, watch=watch)
+
+
+def carry_out(
+    call: Call,
+    blobs: BlobStore,
+    settings: Settings,
+    run: PipelineRun,
+    *,
+    tracking_uri: str | None = None,
+    watch: Watch | None = None,
+) -> PipelineRun:
+    """Work on a run that was asked for until it is over, in this process and its children.
+
+    Where another worker was faster to take it, wait for that one. Ctrl-C cancels the run.
+    """
     worker = Worker(call, blobs, settings, tracking_uri, watch=watch)
     try:
         return worker.run(run.id)

@@ -42,6 +42,8 @@ def add_run(tx: Tx, run: PipelineRun) -> None:
             error=run.error,
             cancel_requested=run.cancel_requested,
             outputs=run.outputs,
+            parent=run.parent,
+            kept=run.kept,
         )
     )
 
@@ -310,6 +312,8 @@ def _run(row: Row[Any]) -> PipelineRun:
         error=row.error,
         cancel_requested=row.cancel_requested,
         outputs=row.outputs,
+        parent=RunId(row.parent) if row.parent else None,
+        kept=row.kept or (),
     )
 
 

@@ -10,6 +10,7 @@ from mainspring.kernel.codec import encode_text
 from mainspring.kernel.errors import Conflict, Invalid, NotFound, Rejected
 from mainspring.pipelines import queries
 from mainspring.pipelines.binding import bound_params
+from mainspring.pipelines.read import run_of
 from mainspring.pipelines.requests import RequestRun
 from mainspring.store.tx import Tx
 from mainspring.tracking.experiments import ensure_experiment
@@ -46,6 +47,8 @@ def request_run(tx: Tx, request: RequestRun) -> PipelineRun:
         why=request.why,
         requested_at=tx.now,
         requested_by=str(tx.actor),
+        parent=_parent(tx, request),
+        kept=request.kept,
     )
     _track(tx, run, versions)
     queries.add_run(tx, run)
@@ -67,6 +70,24 @@ def _check_idle(tx: Tx, service: str) -> None:
         raise Conflict(
             f"run {under_way} of {service} is under way", code="run_under_way", hint="Wait for it."
         )
+
+
+def _parent(tx: Tx, request: RequestRun) -> RunId | None:
+    """The run that steps are kept from; raises `Invalid` if it has no result for one of them."""
+    if request.parent is None:
+        if request.kept:
+            raise Invalid("steps can only be kept from a run: name the parent")
+        return None
+    parent = run_of(tx, request.parent)
+    done = {attempt.node for attempt in queries.steps_of(tx, parent.id) if attempt.is_done}
+    nodes = {node.id for node in request.graph.nodes}
+    if missing := sorted(set(request.kept) - (done & nodes)):
+        raise Invalid(
+            f"the step {missing[0]!r} can't be kept: run {parent.id} has no result of it that the "
+            "pipeline uses",
+            code="no_such_step",
+        )
+    return parent.id
 
 
 def _bound_datasets(tx: Tx, graph: Graph, given: dict[str, str]) -> dict[str, DatasetVersion]:

@@ -28,7 +28,8 @@ class RequestRun(Request[PipelineRun], frozen=True, kw_only=True):
     `inputs` binds each dataset parameter to the id of an accepted version. `project` (a manifest) and
     `environment` (a blob) must have been stored before. It also makes the tracked run of the same id, in
     the experiment named after the service or pipeline. With `only_if_idle`, raises `Conflict` (code
-    `run_under_way`) while another run of the service is under way.
+    `run_under_way`) while another run of the service is under way. The steps `kept` (ids of nodes) take the
+    results that they had in the run `parent`, and are not run again.
     """
 
     pipeline: str
@@ -40,6 +41,8 @@ class RequestRun(Request[PipelineRun], frozen=True, kw_only=True):
     service: str | None = None
     why: str = ""
     only_if_idle: bool = False
+    parent: str | None = None
+    kept: tuple[str, ...] = ()
 
 
 class GetPipelineRun(Request[PipelineRun], frozen=True, kw_only=True):

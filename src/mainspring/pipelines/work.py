@@ -147,6 +147,28 @@ class RunWork:
         }
         self._project = materialise(self._blobs, self._run.project, self._settings.work_path)
         self._fingerprinter = Fingerprinter(self._project)
+        self._take_kept()
+
+    def _take_kept(self) -> None:
+        """Record the results that steps have from the run that this one goes on from."""
+        left = [name for name in self._run.kept if name not in self._progress.done]
+        if not left or self._run.parent is None:
+            return
+        attempts: tuple[StepAttempt, ...] = self._call(ListSteps(run=self._run.parent))
+        outputs = {attempt.node: attempt.outputs for attempt in attempts if attempt.is_done}
+        for name in left:
+            step = self._call(
+                FinishStep(
+                    lease=self._lease,
+                    node=name,
+                    attempt=self._progress.last.get(name, 0) + 1,
+                    state=StepState.CACHED,
+                    outputs=outputs[name],
+                    cached_from=self._run.parent,
+                )
+            )
+            self._progress.done[name] = outputs[name]
+            self._watch(step)
 
     def _loop(self) -> None:
         while True:

@@ -1,6 +1,5 @@
 """What a step knows of its run."""
 
-import os
 import signal
 
 import mainspring as ms

@@ -9,7 +9,8 @@ from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
 
 if TYPE_CHECKING:
-    from mainspring.domain.pipeline import LogLine, StepAttempt
+    from mainspring.app import App
+    from mainspring.domain.pipeline import LogLine, PipelineRun, StepAttempt
 
 
 class RunGroup(click.Group):
@@ -58,10 +59,10 @@ def start(
     Without --data, a dataset parameter reads the dataset of its own name. Values of --param are JSON, or
     text if they aren't. Exit code 1 if the run fails.
     """
-    from mainspring.pipelines.local import run_pipeline
+    from mainspring.pipelines.local import request_pipeline
 
     with session.app() as app:
-        finished = run_pipeline(
+        requested = request_pipeline(
             app.call,
             app.blobs,
             app.settings,
@@ -70,9 +71,79 @@ def start(
             data=dict(pairs("--data", data)),
             params={name: value_of(text) for name, text in pairs("--param", params)},
             why="asked for on the command line",
-            tracking_uri=_tracking_uri(session),
-            watch=None if quiet else lambda seen: session.note(_told(seen)),
         )
+        carry_out(session, app, requested, quiet=quiet)
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
+@pass_session
+def resume(session: Session, /, *, run: str, quiet: bool) -> None:
+    """Do what is left of RUN, which failed or was cancelled: on its own code, data and parameters.
+
+    A run whose worker was killed goes on by itself. Exit code 1 if the new run fails.
+    """
+    from mainspring.pipelines.fork import resume_run
+
+    with session.app() as app:
+        carry_out(session, app, resume_run(app.call, run), quiet=quiet)
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--from", "first", required=True, metavar="STEP", help="The first step to run again.")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE")
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="Folder with the code.  [default: here]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
+@pass_session
+def fork(
+    session: Session,
+    /,
+    *,
+    run: str,
+    first: str,
+    params: tuple[str, ...],
+    project: Path,
+    quiet: bool,
+) -> None:
+    """Run STEP of RUN and what follows from it again, on the code as it is now and on RUN's data.
+
+    The other steps keep the results that they had in RUN, whatever their code is now. Exit code 1 if the new
+    run fails.
+    """
+    from mainspring.pipelines.fork import fork_run
+
+    with session.app() as app:
+        requested = fork_run(
+            app.call,
+            app.blobs,
+            app.settings,
+            run,
+            first,
+            project=project.absolute(),
+            params={name: value_of(text) for name, text in pairs("--param", params)},
+        )
+        carry_out(session, app, requested, quiet=quiet)
+
+
+def carry_out(session: Session, app: "App", requested: "PipelineRun", *, quiet: bool) -> None:
+    """Work on a run until it is over, showing what happens; exit code 1 if it fails."""
+    from mainspring.pipelines import local
+
+    finished = local.carry_out(
+        app.call,
+        app.blobs,
+        app.settings,
+        requested,
+        tracking_uri=_tracking_uri(session),
+        watch=None if quiet else lambda seen: session.note(_told(seen)),
+    )
     lines = [f"{finished.id} {finished.state.value}"]
     lines += [f"  {output.kind.value}: {output.summary}" for output in finished.outputs]
     if finished.error:

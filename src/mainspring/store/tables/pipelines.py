@@ -38,6 +38,8 @@ pipeline_runs = Table(
     Column("error", Text),
     Column("cancel_requested", Boolean, nullable=False),
     Column("outputs", Json(tuple[StoredValue, ...]), nullable=False),
+    Column("parent", String(64)),
+    Column("kept", Json(tuple[str, ...])),
     Index("ix_pipeline_runs_state_requested_at", "state", "requested_at"),
     Index("ix_pipeline_runs_service_requested_at", "service", "requested_at"),
 )

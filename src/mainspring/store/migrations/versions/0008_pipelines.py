@@ -1,5 +1,6 @@
-"""Pipelines: results of a step by age, and attempts by cache key."""
+"""Pipelines: runs that go on from others, results of a step by age, attempts by cache key."""
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
@@ -9,6 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Index what `why`, `plan` and single flight look for."""
+    """Say what a run keeps of another; index what `why`, `plan` and single flight look for."""
+    op.add_column("pipeline_runs", sa.Column("parent", sa.String(64)))
+    op.add_column("pipeline_runs", sa.Column("kept", sa.Text()))
     op.create_index("ix_cache_entries_step", "cache_entries", ["step", "created_at"])
     op.create_index("ix_steps_cache_key", "steps", ["cache_key"])

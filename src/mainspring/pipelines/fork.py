@@ -1,0 +1,102 @@
+"""Going on from an earlier run: with what it had, or with other code from one of its steps on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mainspring.blobs.port import BlobStore
+from mainspring.config import Settings
+from mainspring.domain.pipeline import Graph, PipelineRun
+from mainspring.domain.request import Call
+from mainspring.kernel.errors import Conflict, Invalid
+from mainspring.pipelines.environment import store_environment
+from mainspring.pipelines.graphs import graph_of
+from mainspring.pipelines.requests import GetPipelineRun, ListSteps, RequestRun
+from mainspring.pipelines.snapshot import take_snapshot
+
+
+def resume_run(call: Call, run: str) -> PipelineRun:
+    """Ask for what is left of a run that failed or was cancelled: on its own code, data and parameters.
+
+    Gives the new run, which takes every result that the old one recorded. Raises `Conflict` for a run that
+    succeeded, or is under way: that one goes on by itself.
+    """
+    parent = call(GetPipelineRun(run=run))
+    if not parent.state.is_final:
+        raise Conflict(
+            f"run {run} is under way ({parent.state.value})",
+            code="run_under_way",
+            hint="It goes on by itself as soon as a worker is there; `mainspring up` runs one.",
+        )
+    kept = _done(call, run, parent.graph)
+    if len(kept) == len(parent.graph.nodes):
+        raise Conflict(
+            f"run {run} has all its results",
+            code="run_over",
+            hint=f"`mainspring fork {run} --from STEP` runs it again from one of its steps on.",
+        )
+    return call(
+        RequestRun(
+            pipeline=parent.pipeline,
+            graph=parent.graph,
+            inputs=dict(parent.inputs),
+            project=parent.project,
+            environment=parent.environment,
+            params=parent.params,
+            why=f"resumes run {run}",
+            parent=parent.id,
+            kept=tuple(sorted(kept)),
+        )
+    )
+
+
+def fork_run(
+    call: Call,
+    blobs: BlobStore,
+    settings: Settings,
+    run: str,
+    first: str,
+    *,
+    project: Path,
+    params: Mapping[str, object] | None = None,
+) -> PipelineRun:
+    """Ask for a run on a project's code as it is now, that begins with the step `first`.
+
+    Steps that don't follow from it keep the results they had in `run`, whatever their code is now; the data
+    is that of `run`, and its parameters but for those given. Raises `Invalid` for a step that isn't there.
+    """
+    parent = call(GetPipelineRun(run=run))
+    snapshot = take_snapshot(blobs, project)
+    graph = graph_of(blobs, settings, snapshot, parent.pipeline)
+    if all(node.id != first for node in graph.nodes):
+        raise Invalid(
+            f"the pipeline {graph.pipeline} has no step {first!r}",
+            code="no_such_step",
+            hint=f"Its steps: {', '.join(node.id for node in graph.nodes)}.",
+        )
+    return call(
+        RequestRun(
+            pipeline=parent.pipeline,
+            graph=graph,
+            inputs=dict(parent.inputs),
+            project=snapshot,
+            environment=store_environment(blobs),
+            params={**parent.params, **(params or {})},
+            why=f"forked from run {run} at {first}",
+            parent=parent.id,
+            kept=tuple(sorted(_done(call, run, graph) - following(graph, first))),
+        )
+    )
+
+
+def following(graph: Graph, first: str) -> set[str]:
+    """A step and all that wait for it, directly or not."""
+    found = {first}
+    for node in graph.nodes:
+        if node.upstream & found:
+            found.add(node.id)
+    return found
+
+
+def _done(call: Call, run: str, graph: Graph) -> set[str]:
+    done = {attempt.node for attempt in call(ListSteps(run=run)) if attempt.is_done}
+    return {node.id for node in graph.nodes if node.id in done}
