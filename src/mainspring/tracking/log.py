@@ -1,13 +1,15 @@
 """What runs log: batches of metrics, parameters and tags; inputs and outputs; and reading metrics back."""
 
+import math
+
 from mainspring.domain.run import Metric
-from mainspring.kernel.errors import NotFound
+from mainspring.kernel.errors import Invalid, NotFound
 from mainspring.kernel.paging import Page, key_of, token_of
 from mainspring.store.tx import Tx
 from mainspring.tracking import rules
 from mainspring.tracking.queries import inputs, logged_models, metrics, runs
 from mainspring.tracking.requests import GetMetricHistory, LogBatch, LogInputs, RemoveRunTag
-from mainspring.tracking.runs import NAME_TAG, require_active_run, run_of
+from mainspring.tracking.runs import NAME_TAG, require_active_run, require_run
 
 
 def log_batch(tx: Tx, request: LogBatch) -> None:
@@ -15,7 +17,7 @@ def log_batch(tx: Tx, request: LogBatch) -> None:
 
     Raises `Conflict` (code `param_changed`) if a parameter would get another value.
     """
-    require_active_run(tx, request.run)
+    experiment = require_active_run(tx, request.run)
     for metric in request.metrics:
         rules.check_metric(metric)
     params, tags = rules.checked_params(request.params), rules.checked_tags(request.tags)
@@ -25,7 +27,7 @@ def log_batch(tx: Tx, request: LogBatch) -> None:
     if tags.get(NAME_TAG):
         runs.change_run(tx, request.run, {"name": tags[NAME_TAG][:500]})
     if request.metrics:
-        metrics.add_metrics(tx, request.run, request.metrics)
+        metrics.add_metrics(tx, request.run, experiment, request.metrics)
         _log_on_models(tx, request.run, [m for m in request.metrics if m.model is not None])
 
 
@@ -61,17 +63,22 @@ def log_inputs(tx: Tx, request: LogInputs) -> None:
 
 def get_metric_history(tx: Tx, request: GetMetricHistory) -> Page[Metric]:
     """Points of one metric by step, then time; an unknown metric has none."""
-    run_of(tx, request.run)
+    require_run(tx, request.run)
     after = _position(request.page_token) if request.page_token else None
-    rows = metrics.metric_history(tx, request.run, request.key, after, request.limit + 1)
+    rows = metrics.history(tx, request.run, request.key, after=after, limit=request.limit + 1)
     page = rows[: request.limit]
-    token = None
-    if len(rows) > request.limit:
-        seq, last = page[-1]
-        token = token_of([last.step, last.timestamp_ms, seq])
-    return Page(items=[metric for _seq, metric in page], next_token=token)
+    token = token_of(list(page[-1])) if len(rows) > request.limit else None
+    return Page(
+        items=[
+            Metric(key=request.key, value=math.nan if is_nan else value, step=step, timestamp_ms=at)
+            for step, at, value, is_nan in page
+        ],
+        next_token=token,
+    )
 
 
-def _position(token: str) -> tuple[int, int, int]:
-    step, at, seq = (int(part or 0) for part in key_of(token))
-    return step, at, seq
+def _position(token: str) -> tuple[int, int, float, int]:
+    match key_of(token):
+        case [int(step), int(at), int(value) | float(value), int(is_nan)]:
+            return step, at, value, is_nan
+    raise Invalid("this page token was not given by this server", code="bad_page_token")

@@ -72,12 +72,20 @@ def run_of(tx: Tx, id_: str) -> Run:
     return found
 
 
-def require_active_run(tx: Tx, id_: str) -> None:
-    """Raise `NotFound` for an unknown run, `Conflict` (code `deleted`) for a deleted one."""
-    lifecycle = queries.lifecycle_of_run(tx, id_)
-    if lifecycle is None:
+def require_run(tx: Tx, id_: str) -> None:
+    """Raise `NotFound` for an unknown run."""
+    if not queries.run_exists(tx, id_):
         raise _no_run(id_)
+
+
+def require_active_run(tx: Tx, id_: str) -> str:
+    """The experiment of a run; raises `NotFound` for an unknown run, `Conflict` (`deleted`) for a deleted one."""
+    found = queries.place_of_run(tx, id_)
+    if found is None:
+        raise _no_run(id_)
+    experiment, lifecycle = found
     _require_active(id_, lifecycle)
+    return experiment
 
 
 def _require_active(id_: str, lifecycle: Lifecycle) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Index,
     Integer,
     PrimaryKeyConstraint,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -47,7 +48,8 @@ runs = Table(
     Column("user", String(250), nullable=False),
     Column("started_at", Instant),
     Column("ended_at", Instant),
-    Index("ix_runs_experiment_started_at", "experiment", "started_at", "id"),
+    # Read backwards it is the order in which runs are listed.
+    Index("ix_runs_experiment_lifecycle_started_at", "experiment", "lifecycle", "started_at", "id"),
 )
 
 run_params = Table(
@@ -70,32 +72,35 @@ run_tags = Table(
     Index("ix_run_tags_key", "key"),
 )
 
-# A value of NULL is NaN: SQLite cannot hold NaN in a number.
-metric_points = Table(
-    "metric_points",
+# One metric of one run, with its latest point. A value of NULL is NaN: SQLite can't hold NaN in a number.
+metric_series = Table(
+    "metric_series",
     metadata,
-    Column("seq", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+    # The run's, repeated so that one index finds an experiment's runs by a metric's value, in order.
+    Column("experiment", String(64), nullable=False),
     Column("run", String(64), ForeignKey("runs.id"), nullable=False),
     Column("key", String(250), nullable=False),
     Column("step", BigInteger, nullable=False),
     Column("timestamp_ms", BigInteger, nullable=False),
     Column("value", Double),
-    # Unique, so that a batch that a client sends again adds nothing.
-    Index(
-        "ix_metric_points_run_key_step", "run", "key", "step", "timestamp_ms", "value", unique=True
-    ),
+    Index("ix_metric_series_run_key", "run", "key", unique=True),
+    Index("ix_metric_series_experiment_key_value", "experiment", "key", "value", "run"),
 )
 
-latest_metrics = Table(
-    "latest_metrics",
+# Every point. The key is the row itself, so that a batch that a client sends again adds nothing, and a history
+# is one range. Short rows without text and without a foreign key: this is the table that is written most.
+metric_history = Table(
+    "metric_history",
     metadata,
-    Column("run", String(64), ForeignKey("runs.id"), nullable=False),
-    Column("key", String(250), nullable=False),
+    Column("series", BigInteger, nullable=False),
     Column("step", BigInteger, nullable=False),
     Column("timestamp_ms", BigInteger, nullable=False),
-    Column("value", Double),
-    PrimaryKeyConstraint("run", "key"),
-    Index("ix_latest_metrics_key_value", "key", "value"),
+    # NaN is 0 with `is_nan`: NULL would be no part of a key.
+    Column("value", Double, nullable=False),
+    Column("is_nan", SmallInteger, nullable=False),
+    PrimaryKeyConstraint("series", "step", "timestamp_ms", "value", "is_nan"),
+    sqlite_with_rowid=False,
 )
 
 run_inputs = Table(

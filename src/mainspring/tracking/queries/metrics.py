@@ -1,133 +1,195 @@
-"""SQL of what runs measured."""
+"""SQL of what runs measured: the latest point of each metric, and all points.
+
+Logging is the room's hot path, so its statements are written out for each database's driver: SQLite takes many
+short rows through one prepared statement fastest, PostgreSQL whole columns as arrays.
+"""
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import (
-    and_,
-    or_,
-    select,
-)
+from sqlalchemy import and_, or_, select
 
-from mainspring.domain.run import (
-    Metric,
-)
-from mainspring.store.tables.tracking import (
-    latest_metrics,
-    metric_points,
-)
+from mainspring.domain.run import Metric
+from mainspring.store.tables.tracking import metric_history, metric_series
 from mainspring.store.tx import Tx
-from mainspring.tracking.queries.pairs import (
-    IDS_AT_ONCE,
-    chunks,
-    from_column,
-    insert_into,
-    to_column,
-)
+from mainspring.tracking.queries.pairs import IDS_AT_ONCE, chunks, from_column, to_column
 
 
-def add_metrics(tx: Tx, run_id: str, metrics: Sequence[Metric]) -> None:
+class Point(NamedTuple):
+    """One point as it is kept; without a value it is NaN."""
+
+    step: int
+    timestamp_ms: int
+    value: float | None
+
+    @property
+    def rank(self) -> tuple[int, int, float]:
+        """Of two points the one with the greater rank is the latest; NaN ranks lowest."""
+        return self.step, self.timestamp_ms, -math.inf if self.value is None else self.value
+
+
+class _Series(NamedTuple):
+    number: int
+    latest: Point
+
+
+_SELECT = "SELECT key, number, step, timestamp_ms, value FROM metric_series WHERE run = {} AND key "
+_ADD = "INSERT INTO metric_series (experiment, run, key, step, timestamp_ms, value) "
+_MOVE = "UPDATE metric_series SET step = {}, timestamp_ms = {}, value = {} WHERE number = {}"
+_APPEND = "INSERT INTO metric_history (series, step, timestamp_ms, value, is_nan) "
+
+
+def add_metrics(tx: Tx, run_id: str, experiment: str, metrics: Sequence[Metric]) -> None:
     """Add points, those that are there already once, and move the latest values on."""
-    rows = [
-        {
-            "run": run_id,
-            "key": metric.key,
-            "step": metric.step,
-            "timestamp_ms": metric.timestamp_ms,
-            "value": to_column(metric.value),
-        }
-        for metric in metrics
+    points = [(m.key, Point(m.step, m.timestamp_ms, to_column(m.value))) for m in metrics]
+    latest = _latest_of(points)
+    series = _series_of(tx, run_id, experiment, latest)
+    _append(tx, [(series[key].number, *point) for key, point in points])
+    _move(
+        tx,
+        [
+            (*point, series[key].number)
+            for key, point in latest.items()
+            if point.rank > series[key].latest.rank
+        ],
+    )
+
+
+def _latest_of(points: Iterable[tuple[str, Point]]) -> dict[str, Point]:
+    """For each key its latest point; by key, so that locks are taken in the same order."""
+    latest: dict[str, Point] = {}
+    for key, point in points:
+        before = latest.get(key)
+        if before is None or point.rank >= before.rank:
+            latest[key] = point
+    return dict(sorted(latest.items()))
+
+
+def _series_of(
+    tx: Tx, run_id: str, experiment: str, latest: dict[str, Point]
+) -> dict[str, _Series]:
+    """The series of these keys, made where there is none; nobody else changes them until we commit."""
+    found = _known(tx, run_id, list(latest))
+    new = [(experiment, run_id, key, *latest[key]) for key in latest if key not in found]
+    if not new:
+        return found
+    if tx.is_sqlite:
+        tx.execute_sql(_ADD + "VALUES (?, ?, ?, ?, ?, ?)", new)
+    else:
+        keys, steps, times, values = zip(*(row[2:] for row in new), strict=True)
+        # What another transaction adds meanwhile is waited for, then found below.
+        tx.execute_sql(
+            _ADD + "SELECT %s, %s, new.* FROM "
+            "unnest(%s::text[], %s::bigint[], %s::bigint[], %s::float8[]) AS new "
+            "ON CONFLICT DO NOTHING",
+            (experiment, run_id, list(keys), list(steps), list(times), list(values)),
+        )
+    return found | _known(tx, run_id, [row[2] for row in new])
+
+
+def _known(tx: Tx, run_id: str, keys: list[str]) -> dict[str, _Series]:
+    if tx.is_sqlite:
+        # SQLite's planner is at its best with few values; beyond, all of the run's are read at once.
+        if len(keys) > 50:
+            rows = tx.execute_sql(_SELECT.format("?") + ">= ''", (run_id,))
+        else:
+            marks = ", ".join("?" * len(keys))
+            rows = tx.execute_sql(_SELECT.format("?") + f"IN ({marks})", (run_id, *keys))
+    else:
+        rows = tx.execute_sql(
+            _SELECT.format("%s") + "= ANY(%s) ORDER BY number FOR NO KEY UPDATE", (run_id, keys)
+        )
+    return {
+        key: _Series(number, Point(step, at, value))
+        for key, number, step, at, value in map(tuple, rows)
+    }
+
+
+def _append(tx: Tx, rows: list[tuple[int, int, int, float | None]]) -> None:
+    plain = [
+        (series, step, at, 0.0 if value is None else value, int(value is None))
+        for series, step, at, value in rows
     ]
-    # Each row by itself in one prepared statement: a statement of many rows is compiled anew each time.
-    tx.execute(insert_into(tx, metric_points).on_conflict_do_nothing(), rows)
-    _advance_latest(tx, _latest_of(rows))
-
-
-def _latest_of(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each key the row with the greatest step, then time, then value; by key, so that locks are taken alike."""
-    latest: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        before = latest.get(row["key"])
-        if before is None or _rank(row) >= _rank(before):
-            latest[row["key"]] = row
-    return [latest[key] for key in sorted(latest)]
-
-
-def _rank(row: Mapping[str, Any]) -> tuple[int, int, float]:
-    value = row["value"]
-    return row["step"], row["timestamp_ms"], -math.inf if value is None else value
-
-
-def _advance_latest(tx: Tx, rows: list[dict[str, Any]]) -> None:
-    now, new = latest_metrics.c, insert_into(tx, latest_metrics)
-    given = new.excluded
-    is_later = or_(
-        given.step > now.step,
-        and_(given.step == now.step, given.timestamp_ms > now.timestamp_ms),
-        and_(
-            given.step == now.step,
-            given.timestamp_ms == now.timestamp_ms,
-            or_(now.value.is_(None), given.value > now.value),
-        ),
-    )
-    tx.execute(
-        new.on_conflict_do_update(
-            index_elements=["run", "key"],
-            set_={
-                "step": given.step,
-                "timestamp_ms": given.timestamp_ms,
-                "value": given.value,
-            },
-            where=is_later,
-        ),
-        rows,
+    if tx.is_sqlite:
+        tx.execute_sql(_APPEND + "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", plain)
+        return
+    columns = [list(column) for column in zip(*plain, strict=True)]
+    tx.execute_sql(
+        _APPEND + "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::float8[], "
+        "%s::smallint[]) ON CONFLICT DO NOTHING",
+        tuple(columns),
     )
 
 
-def metric_history(
-    tx: Tx, run_id: str, key: str, after: tuple[int, int, int] | None, limit: int
-) -> list[tuple[int, Metric]]:
-    """Points with their sequence numbers by step, then time, from after (step, time, number) on."""
-    c = metric_points.c
-    query = select(c.seq, c.step, c.timestamp_ms, c.value).where(c.run == run_id, c.key == key)
+def _move(tx: Tx, rows: list[tuple[int, int, float | None, int]]) -> None:
+    if not rows:
+        return
+    if tx.is_sqlite:
+        tx.execute_sql(_MOVE.format("?", "?", "?", "?"), rows)
+        return
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    tx.execute_sql(
+        "UPDATE metric_series SET step = new.step, timestamp_ms = new.at, value = new.value "
+        "FROM unnest(%s::bigint[], %s::bigint[], %s::float8[], %s::bigint[]) "
+        "AS new (step, at, value, number) WHERE metric_series.number = new.number",
+        tuple(columns),
+    )
+
+
+def history(
+    tx: Tx,
+    run_id: str,
+    key: str,
+    *,
+    after: tuple[int, int, float, int] | None = None,
+    steps: tuple[int, int] | None = None,
+    limit: int,
+) -> list[tuple[int, int, float, int]]:
+    """Points (step, time, value, is NaN) in this order, from after one of them on, within some steps."""
+    number = select(metric_series.c.number).where(
+        metric_series.c.run == run_id, metric_series.c.key == key
+    )
+    c = metric_history.c
+    query = select(c.step, c.timestamp_ms, c.value, c.is_nan).where(
+        c.series == number.scalar_subquery()
+    )
     if after is not None:
-        step, at, seq = after
-        query = query.where(
-            c.step >= step,
-            or_(
-                c.step > step,
-                c.timestamp_ms > at,
-                and_(c.timestamp_ms == at, c.seq > seq),
+        step, at, value, is_nan = after
+        later = or_(
+            c.timestamp_ms > at,
+            and_(
+                c.timestamp_ms == at,
+                or_(c.value > value, and_(c.value == value, c.is_nan > is_nan)),
             ),
         )
-    rows = tx.execute(query.order_by(c.step, c.timestamp_ms, c.seq).limit(limit))
-    return [
-        (
-            row.seq,
-            Metric(
-                key=key,
-                value=from_column(row.value),
-                step=row.step,
-                timestamp_ms=row.timestamp_ms,
-            ),
-        )
-        for row in rows
-    ]
+        query = query.where(c.step >= step, or_(c.step > step, later))
+    if steps is not None:
+        query = query.where(c.step.between(*steps))
+    order = (c.step, c.timestamp_ms, c.value, c.is_nan)
+    return [tuple(row) for row in tx.execute(query.order_by(*order).limit(limit))]
+
+
+def sampled_steps(
+    tx: Tx, run_ids: Sequence[str], key: str, steps: tuple[int, int] | None
+) -> list[int]:
+    """The different steps at which any of some runs measured a metric, in order."""
+    numbers = select(metric_series.c.number).where(
+        metric_series.c.run.in_(run_ids), metric_series.c.key == key
+    )
+    c = metric_history.c
+    query = select(c.step).where(c.series.in_(numbers)).distinct()
+    if steps is not None:
+        query = query.where(c.step.between(*steps))
+    return list(tx.execute(query.order_by(c.step)).scalars())
 
 
 def latest_of_runs(tx: Tx, ids: Sequence[str]) -> dict[str, list[Metric]]:
     found: dict[str, list[Metric]] = defaultdict(list)
+    c = metric_series.c
     for some in chunks(ids, IDS_AT_ONCE):
-        query = select(latest_metrics).where(latest_metrics.c.run.in_(some))
-        for row in tx.execute(query.order_by(latest_metrics.c.key)):
-            found[row.run].append(
-                Metric(
-                    key=row.key,
-                    value=from_column(row.value),
-                    step=row.step,
-                    timestamp_ms=row.timestamp_ms,
-                )
-            )
+        query = select(c.run, c.key, c.value, c.step, c.timestamp_ms).where(c.run.in_(some))
+        for run, key, value, step, at in map(tuple, tx.execute(query.order_by(c.run, c.key))):
+            found[run].append(Metric(key=key, value=from_column(value), step=step, timestamp_ms=at))
     return found

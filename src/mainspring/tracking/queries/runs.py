@@ -22,7 +22,7 @@ from mainspring.domain.run import (
 from mainspring.domain.search import Clause, Order
 from mainspring.store.search import Owned, Searchable, search
 from mainspring.store.tables.tracking import (
-    latest_metrics,
+    metric_series,
     run_inputs,
     run_params,
     run_tags,
@@ -57,12 +57,14 @@ def add_run(tx: Tx, run: Run) -> None:
 
 
 def run_exists(tx: Tx, id_: str) -> bool:
-    return lifecycle_of_run(tx, id_) is not None
+    return place_of_run(tx, id_) is not None
 
 
-def lifecycle_of_run(tx: Tx, id_: str) -> Lifecycle | None:
-    found = tx.execute(select(runs.c.lifecycle).where(runs.c.id == id_)).scalar_one_or_none()
-    return Lifecycle(found) if found else None
+def place_of_run(tx: Tx, id_: str) -> tuple[str, Lifecycle] | None:
+    """The experiment of a run, and whether it is deleted."""
+    c = runs.c
+    row = tx.execute(select(c.experiment, c.lifecycle).where(c.id == id_)).one_or_none()
+    return (row.experiment, Lifecycle(row.lifecycle)) if row else None
 
 
 def experiment_of_run(tx: Tx, id_: str) -> str | None:
@@ -140,7 +142,7 @@ def _runs() -> Searchable:
             + literal("/artifacts"),
         },
         owned={
-            "metric": Owned(table=latest_metrics, owner="run"),
+            "metric": Owned(table=metric_series, owner="run"),
             "param": Owned(table=run_params, owner="run"),
             "tag": Owned(table=run_tags, owner="run"),
             "dataset": Owned(
