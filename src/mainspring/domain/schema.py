@@ -1,7 +1,8 @@
 """Schemas: what people expect of a table. Inferred once, then owned and edited by people as TOML."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from mainspring.domain.check import Scalar, Severity
 from mainspring.domain.data_type import DataType
@@ -13,7 +14,9 @@ class ColumnSchema:
     """What one column must be. A field left at its default asks for nothing.
 
     `minimum` and `maximum` are numbers, or ISO dates and times for `date` and `datetime` columns.
-    `max_null_share` is a share of rows, 0 to 1. `categories` is the closed set of allowed values.
+    `max_null_share` is a share of rows, 0 to 1. `categories` is the closed set of allowed values. Values of a
+    `private` column are shown in no report. With `environments` the column is asked for only in these: a label
+    is there in "training" and not in "serving".
     """
 
     name: str
@@ -28,12 +31,36 @@ class ColumnSchema:
     increasing: bool = False
     severity: Severity = Severity.BLOCK
     description: str = ""
+    unit: str = ""
+    private: bool = False
+    environments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_null_share <= 1:
             raise ValueError(
                 f"max_null_share of {self.name} is {self.max_null_share}; it is a share between 0 and 1"
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """One more thing that is expected of a table: an entry of the catalogue with its arguments.
+
+    `mostly` is the share of the rows that must be so, where it is about rows. `where` is a condition in SQL
+    that says of which rows it is asked.
+    """
+
+    that: str
+    arguments: dict[str, Any] = field(default_factory=dict)  # any JSON: each entry has its own
+    mostly: float = 1.0
+    where: str | None = None
+    severity: Severity = Severity.BLOCK
+    name: str = ""
+    environments: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.mostly <= 1:
+            raise ValueError(f"mostly is {self.mostly}; it is a share between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +72,23 @@ class TableSchema:
     min_row_count: int = 1
     key: tuple[str, ...] = ()
     allow_extra_columns: bool = False
+    expectations: tuple[Expectation, ...] = ()
+
+    def within(self, environment: str | None) -> "TableSchema":
+        """What is asked in an environment; everything if none is named."""
+        if environment is None:
+            return self
+        return replace(
+            self,
+            columns=tuple(c for c in self.columns if _is_asked(c.environments, environment)),
+            expectations=tuple(
+                e for e in self.expectations if _is_asked(e.environments, environment)
+            ),
+        )
+
+
+def _is_asked(environments: tuple[str, ...], environment: str) -> bool:
+    return not environments or environment in environments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,41 +5,268 @@ are. For checks that failed, the second fetches a few rows, so that people see w
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from mainspring.datasets.tables import collected, columns_of, reading_clearly
 from mainspring.domain.check import CheckReport, CheckResult, Severity
 from mainspring.domain.data_type import DataType
 from mainspring.domain.schema import ColumnSchema, TableSchema
 from mainspring.kernel.codec import digest_of
+from mainspring.kernel.errors import Invalid
 from mainspring.quality import expectations
-from mainspring.quality.examples import example_of, shown
-from mainspring.quality.expectations import Expectation
+from mainspring.quality.catalogue.entries import arguments_of, compile_expectation, unaskable
+from mainspring.quality.catalogue.scope import Surroundings
+from mainspring.quality.compiled import Check, Judged, RowCheck, ValueCheck
+from mainspring.quality.examples import example_of, masked, shown
+from mainspring.quality.measure import profile_table
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from mainspring.quality.profile import Profile
 
 EXAMPLES = 5
 
 _WITH_CONTEXT = 8
 
 
-def check_table(schema: TableSchema, table: "pl.DataFrame | pl.LazyFrame") -> CheckReport:
-    """Check a table against a schema. Raises `Invalid` if the table can't be read."""
-    lazy = table.lazy()
-    with reading_clearly():
-        found = {column.name: column.type for column in columns_of(lazy.collect_schema())}
-        expected = _expectations(schema, found, lazy.collect_schema())
-    row_count, counts = _count(lazy, expected)
-    failed = [
-        i for i, (e, n) in enumerate(zip(expected, counts, strict=True)) if n > e.allowed(row_count)
-    ]
-    evidence = _evidence(lazy, [expected[i] for i in failed], schema)
-    seen = dict(zip(failed, evidence, strict=True))
-    results = [_row_count_result(schema, row_count), *_column_results(schema, found)]
-    for i, (expectation, count) in enumerate(zip(expected, counts, strict=True)):
-        results.append(_result(expectation, count, row_count, seen.get(i)))
-    return CheckReport(schema=digest_of(schema), row_count=row_count, results=tuple(results))
+def check_table(
+    schema: TableSchema,
+    table: "pl.DataFrame | pl.LazyFrame",
+    *,
+    environment: str | None = None,
+    around: Surroundings | None = None,
+) -> CheckReport:
+    """Check a table against a schema, or against what it asks in one environment.
+
+    `around` is what expectations may look at beyond the table. Raises `Invalid` if the table can't be read.
+    """
+    return Checking(schema, table, environment=environment, around=around).report()
+
+
+class Checking:
+    """One table being checked: the compiled checks, what they counted, and which rows fail them."""
+
+    def __init__(
+        self,
+        schema: TableSchema,
+        table: "pl.DataFrame | pl.LazyFrame",
+        *,
+        environment: str | None = None,
+        around: Surroundings | None = None,
+    ) -> None:
+        self._schema = schema.within(environment)
+        self._whole_schema = schema
+        self._table = table.lazy()
+        with reading_clearly():
+            self._dtypes = self._table.collect_schema()
+            self._types = {column.name: column.type for column in columns_of(self._dtypes)}
+        self._private = frozenset(c.name for c in schema.columns if c.private)
+        self._around = self._surroundings(around or Surroundings())
+        self._checks = self._compiled()
+        self.row_count, self._counted = self._count(self._checks)
+
+    def report(self) -> CheckReport:
+        """What was found, with rows that show it."""
+        failed = [i for i, found in enumerate(self._counted) if not self._holds(i, found)]
+        rowwise = [i for i in failed if isinstance(self._checks[i], RowCheck)]
+        evidence = self._evidence([self._checks[i] for i in rowwise])  # type: ignore[misc] # chosen above
+        seen = dict(zip(rowwise, evidence, strict=True))
+        results = [_row_count_result(self._schema, self.row_count), *self._column_results()]
+        results += [self._result(i, seen.get(i)) for i in range(len(self._checks))]
+        return CheckReport(
+            schema=digest_of(self._whole_schema),
+            row_count=self.row_count,
+            results=tuple(results),
+            quarantined_row_count=self._quarantined_count(),
+        )
+
+    def split(self) -> "tuple[pl.LazyFrame, pl.LazyFrame] | None":
+        """The rows to let in and those to keep apart, with `reason` added; None if all may come in."""
+        import polars as pl
+
+        failing = self._quarantining()
+        if not failing:
+            return None
+        reason = _unused_name("reason", list(self._types))
+        reasons = pl.concat_list(
+            [pl.when(c.violations.fill_null(False)).then(pl.lit(_title(c))) for c in failing]
+        ).list.drop_nulls()
+        marked = self._table.with_columns(reasons.list.join("; ").alias(reason))
+        good = marked.filter(pl.col(reason) == "").drop(reason)
+        return good, marked.filter(pl.col(reason) != "")
+
+    def _quarantining(self) -> list[RowCheck]:
+        return [
+            check
+            for i, check in enumerate(self._checks)
+            if isinstance(check, RowCheck)
+            and check.severity is Severity.QUARANTINE
+            and not self._holds(i, self._counted[i])
+        ]
+
+    def _quarantined_count(self) -> int:
+        import polars as pl
+
+        failing = [check.violations.fill_null(False) for check in self._quarantining()]
+        if not failing:
+            return 0
+        return int(collected(self._table.select(pl.any_horizontal(failing).sum())).item())
+
+    def _surroundings(self, around: Surroundings) -> Surroundings:
+        made: list[Profile] = []
+
+        def profile() -> "Profile":
+            if not made:
+                made.append(profile_table(self._table))
+            return made[0]
+
+        return replace(around, profile=around.profile or profile, query=self._query)
+
+    def _query(self, sql: str) -> "pl.DataFrame":
+        import re
+
+        import polars as pl
+
+        tables: dict[str, pl.LazyFrame] = {"self": self._table}
+        for name in set(re.findall(r'(?i)\b(?:from|join)\s+"?([A-Za-z0-9_.-]+)"?', sql)):
+            if name != "self":
+                tables[name] = self._around.other(name)
+        try:
+            return pl.SQLContext(tables).execute(sql).head(10_000).collect()
+        except pl.exceptions.PolarsError as error:
+            raise Invalid(f"the query fails: {_first_line(error)}", code="bad_query") from error
+
+    def _compiled(self) -> list[Check]:
+        checks: list[Check] = [
+            check
+            for column in self._schema.columns
+            if column.name in self._types
+            for check in expectations.of_column(
+                column, self._types[column.name], self._dtypes[column.name]
+            )
+        ]
+        if self._schema.key and all(name in self._types for name in self._schema.key):
+            checks.append(expectations.of_key(self._schema.key))
+        for asked in self._schema.expectations:
+            check = compile_expectation(asked, self._types, self._dtypes, self._around)
+            checks.append(self._sound(check) or unaskable(asked, arguments_of(asked), self._why))
+        return checks
+
+    _why = ""
+
+    def _sound(self, check: Check) -> Check | None:
+        """The check, unless its expressions don't fit the table; the types alone tell."""
+        import polars as pl
+
+        parts = list(_measures(check))
+        try:
+            if parts:
+                self._table.select([p.alias(str(i)) for i, p in enumerate(parts)]).collect_schema()
+        except pl.exceptions.PolarsError as error:
+            self._why = _first_line(error)
+            return None
+        return check
+
+    def _count(self, checks: list[Check]) -> tuple[int, list[tuple[Any, ...]]]:
+        """The table's row count, and for each check what its measures came to."""
+        import polars as pl
+
+        parts = [list(_measures(check)) for check in checks]
+        named = [
+            part.alias(f"{i}.{j}") for i, each in enumerate(parts) for j, part in enumerate(each)
+        ]
+        row = collected(self._table.select(pl.len().alias("rows"), *named)).row(0)
+        values = iter(row[1:])
+        return int(row[0]), [tuple(next(values) for _ in each) for each in parts]
+
+    def _holds(self, number: int, found: tuple[Any, ...]) -> bool:
+        check = self._checks[number]
+        if isinstance(check, RowCheck):
+            rows = int(found[1] or 0) if len(found) > 1 else self.row_count
+            return int(found[0] or 0) <= check.allowed(rows)
+        return bool(check.judge(*found).passed)
+
+    def _evidence(
+        self, failed: list[RowCheck]
+    ) -> "Sequence[tuple[pl.DataFrame, pl.DataFrame | None]]":
+        """For each failed check a few failing rows, and what its kind of check tells of them."""
+        import polars as pl
+
+        columns = list(self._types)
+        queries: list[pl.LazyFrame] = []
+        for check in failed:
+            number = _unused_name("#", columns)
+            context = _context(check, self._schema, columns)
+            rows = self._table.with_row_index(number).filter(check.violations).head(EXAMPLES)
+            queries.append(rows.select(pl.col(number).alias("#"), pl.struct(context).alias("row")))
+            if check.summary is not None:
+                queries.append(self._table.filter(check.violations).select(*check.summary))
+        with reading_clearly():
+            frames = iter(pl.collect_all(queries, engine="streaming")) if queries else iter(())
+        return [
+            (next(frames), next(frames) if check.summary is not None else None) for check in failed
+        ]
+
+    def _result(
+        self, number: int, evidence: "tuple[pl.DataFrame, pl.DataFrame | None] | None"
+    ) -> CheckResult:
+        check, found = self._checks[number], self._counted[number]
+        if isinstance(check, ValueCheck):
+            return self._value_result(check, check.judge(*found))
+        count = int(found[0] or 0)
+        rows = int(found[1] or 0) if check.considered is not None else self.row_count
+        examples, summary = evidence if evidence is not None else (None, None)
+        if self._private.intersection(check.columns):
+            summary = None
+        return CheckResult(
+            check=check.check,
+            column=check.columns[0] if len(check.columns) == 1 else None,
+            severity=check.severity,
+            passed=evidence is None,
+            observed=_hidden(check, count)
+            if evidence is not None and self._private.intersection(check.columns)
+            else check.observed(count, rows, summary),
+            expected=check.expected,
+            failed_row_count=count,
+            examples=()
+            if examples is None
+            else tuple(
+                masked(example_of(at, row), self._private) for at, row in examples.iter_rows()
+            ),
+            value=count / rows if rows and check.considered is not None else None,
+            row_count=rows,
+            mostly=1.0 - check.max_share,
+            name=check.name,
+        )
+
+    def _value_result(self, check: ValueCheck, judged: Judged) -> CheckResult:
+        is_private = bool(self._private.intersection(check.columns))
+        return CheckResult(
+            check=check.check,
+            column=check.columns[0] if len(check.columns) == 1 else None,
+            severity=check.severity,
+            passed=judged.passed,
+            observed="a private value" if is_private else judged.observed,
+            expected=check.expected,
+            value=None if is_private else judged.value,
+            name=check.name,
+        )
+
+    def _column_results(self) -> list[CheckResult]:
+        """Failures only: what else is said of a column shows that it is there."""
+        missing = [_missing(c) for c in self._schema.columns if c.name not in self._types]
+        # A column of another environment is known, and welcome or not as its own rules say.
+        known = {column.name for column in self._whole_schema.columns}
+        return [
+            *(result for result in missing if result is not None),
+            *(
+                _extra(self._schema, name, type_)
+                for name, type_ in self._types.items()
+                if name not in known
+            ),
+        ]
 
 
 def not_a_table(schema: TableSchema) -> CheckReport:
@@ -60,54 +287,26 @@ def not_a_table(schema: TableSchema) -> CheckReport:
     )
 
 
-def _expectations(
-    schema: TableSchema, found: dict[str, DataType], dtypes: "pl.Schema"
-) -> list[Expectation]:
-    expected = [
-        expectation
-        for column in schema.columns
-        if column.name in found
-        for expectation in expectations.of_column(column, found[column.name], dtypes[column.name])
-    ]
-    if schema.key and all(name in found for name in schema.key):
-        expected.append(expectations.of_key(schema.key))
-    return expected
+def _measures(check: Check) -> "tuple[pl.Expr, ...]":
+    if isinstance(check, ValueCheck):
+        return check.measures
+    counts = (check.violations.sum(),)
+    return counts if check.considered is None else (*counts, check.considered.sum())
 
 
-def _count(lazy: "pl.LazyFrame", expected: list[Expectation]) -> tuple[int, list[int]]:
-    import polars as pl
-
-    aggregates = [e.violations.sum().alias(str(i)) for i, e in enumerate(expected)]
-    row = collected(lazy.select(pl.len().alias("rows"), *aggregates)).row(0)
-    return int(row[0]), [int(count or 0) for count in row[1:]]
+def _title(check: RowCheck) -> str:
+    if check.name:
+        return check.name
+    return f"{', '.join(check.columns)}: {check.check}" if check.columns else check.check
 
 
-def _evidence(
-    lazy: "pl.LazyFrame", failed: list[Expectation], schema: TableSchema
-) -> "Sequence[tuple[pl.DataFrame, pl.DataFrame | None]]":
-    """For each failed check a few failing rows, and what its kind of check tells of them."""
-    import polars as pl
-
-    columns = lazy.collect_schema().names()
-    queries: list[pl.LazyFrame] = []
-    for expectation in failed:
-        number = _unused_name("#", columns)
-        context = _context(expectation, schema, columns)
-        rows = lazy.with_row_index(number).filter(expectation.violations).head(EXAMPLES)
-        queries.append(rows.select(pl.col(number).alias("#"), pl.struct(context).alias("row")))
-        if expectation.summary is not None:
-            queries.append(lazy.filter(expectation.violations).select(*expectation.summary))
-    with reading_clearly():
-        frames = iter(pl.collect_all(queries, engine="streaming")) if queries else iter(())
-    return [
-        (next(frames), next(frames) if expectation.summary is not None else None)
-        for expectation in failed
-    ]
+def _hidden(check: RowCheck, count: int) -> str:
+    return f"{count:,} rows, whose values are private"
 
 
-def _context(expectation: Expectation, schema: TableSchema, columns: list[str]) -> list[str]:
+def _context(check: RowCheck, schema: TableSchema, columns: list[str]) -> list[str]:
     """The columns to show of a failing row: what failed, what names the row, and some others."""
-    first = [*expectation.columns, *schema.key]
+    first = [*check.columns, *schema.key]
     first += [column.name for column in schema.columns if column.unique]
     return list(dict.fromkeys(name for name in [*first, *columns] if name in columns))[
         :_WITH_CONTEXT
@@ -120,25 +319,8 @@ def _unused_name(name: str, columns: list[str]) -> str:
     return name
 
 
-def _result(
-    expectation: Expectation,
-    count: int,
-    row_count: int,
-    evidence: "tuple[pl.DataFrame, pl.DataFrame | None] | None",
-) -> CheckResult:
-    examples, summary = evidence if evidence is not None else (None, None)
-    return CheckResult(
-        check=expectation.check,
-        column=expectation.columns[0] if len(expectation.columns) == 1 else None,
-        severity=expectation.severity,
-        passed=evidence is None,
-        observed=expectation.observed(count, row_count, summary),
-        expected=expectation.expected,
-        failed_row_count=count,
-        examples=()
-        if examples is None
-        else tuple(example_of(number, row) for number, row in examples.iter_rows()),
-    )
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0]
 
 
 def _row_count_result(schema: TableSchema, row_count: int) -> CheckResult:
@@ -149,28 +331,19 @@ def _row_count_result(schema: TableSchema, row_count: int) -> CheckResult:
         passed=row_count >= schema.min_row_count,
         observed=f"{row_count:,} rows",
         expected=f"at least {schema.min_row_count:,} rows",
+        value=row_count,
     )
 
 
-def _column_results(schema: TableSchema, found: dict[str, DataType]) -> list[CheckResult]:
-    """Failures only: what else is said of a column shows that it is there."""
-    missing = [_missing(column) for column in schema.columns if column.name not in found]
-    known = {column.name for column in schema.columns}
-    return [
-        *(result for result in missing if result is not None),
-        *(
-            CheckResult(
-                check="extra-column",
-                column=name,
-                severity=Severity.WARN if schema.allow_extra_columns else Severity.BLOCK,
-                passed=False,
-                observed=f"a column {shown(name)} of type {type_.value}",
-                expected="no columns beyond those of the schema",
-            )
-            for name, type_ in found.items()
-            if name not in known
-        ),
-    ]
+def _extra(schema: TableSchema, name: str, type_: DataType) -> CheckResult:
+    return CheckResult(
+        check="extra-column",
+        column=name,
+        severity=Severity.WARN if schema.allow_extra_columns else Severity.BLOCK,
+        passed=False,
+        observed=f"a column {shown(name)} of type {type_.value}",
+        expected="no columns beyond those of the schema",
+    )
 
 
 def _missing(column: ColumnSchema) -> CheckResult | None:
@@ -179,7 +352,7 @@ def _missing(column: ColumnSchema) -> CheckResult | None:
     return CheckResult(
         check="missing-column",
         column=column.name,
-        severity=column.severity,
+        severity=Severity.BLOCK if column.severity is Severity.QUARANTINE else column.severity,
         passed=False,
         observed="no such column",
         expected=f"a column {shown(column.name)} of type {column.type.value}",

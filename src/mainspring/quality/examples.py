@@ -30,6 +30,26 @@ def shown(value: object) -> str:
     return repr(plain) if isinstance(value, str) else str(plain)
 
 
+def plain(value: object) -> Any:
+    """A value as JSON can hold it: numbers that are whole as they are, times as text.
+
+    >>> plain(date(2026, 1, 31)), plain(2.5)
+    ('2026-01-31', 2.5)
+    """
+    return _scalar(value)
+
+
+MASK = "•••"
+
+
+def masked(row: dict[str, Scalar], private: frozenset[str]) -> dict[str, Scalar]:
+    """The row without the values of private columns."""
+    return {
+        name: MASK if name in private and value is not None else value
+        for name, value in row.items()
+    }
+
+
 def _scalar(value: object) -> Scalar:
     match value:
         case None | bool() | int():

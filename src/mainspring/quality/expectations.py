@@ -1,48 +1,21 @@
 """What a schema asks, compiled: for each check an expression that is true in the rows that violate it."""
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from mainspring.domain.check import Severity
 from mainspring.domain.data_type import DataType
 from mainspring.domain.schema import ColumnSchema
+from mainspring.quality.compiled import RowCheck, rows_text, share_text
 from mainspring.quality.examples import shown
 
 if TYPE_CHECKING:
     import polars as pl
 
-Observed = Callable[[int, int, "pl.DataFrame | None"], str]
-"""What was seen, from the count of violations, the count of rows, and the summary of the violations."""
-
 _LISTED = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expectation:
-    """One check of one table.
-
-    `violations` is a boolean per row; null is no violation. `allowed` says how many there may be in so many
-    rows; `summary` is computed over the violating rows of a failed check only.
-    """
-
-    check: str
-    columns: tuple[str, ...]
-    severity: Severity
-    expected: str
-    violations: "pl.Expr"
-    observed: Observed
-    summary: "tuple[pl.Expr, ...] | None" = None
-    max_share: float = 0.0
-
-    def allowed(self, row_count: int) -> int:
-        # The share was written by people: 0.1 of 30 rows is 3, whatever binary fractions make of it.
-        return math.floor(self.max_share * row_count + 1e-9)
-
-
-def of_column(column: ColumnSchema, found: DataType, dtype: "pl.DataType") -> list[Expectation]:
+def of_column(column: ColumnSchema, found: DataType, dtype: "pl.DataType") -> list[RowCheck]:
     """Everything that is asked of a column, as far as its type lets it be asked."""
     value = value_of(column.name, found)
     checks = [_type(column, found, value), _missing_values(column, value)]
@@ -57,11 +30,11 @@ def of_column(column: ColumnSchema, found: DataType, dtype: "pl.DataType") -> li
     return [check for check in checks if check is not None]
 
 
-def of_key(key: tuple[str, ...]) -> Expectation:
+def of_key(key: tuple[str, ...]) -> RowCheck:
     """That some columns together name a row."""
     import polars as pl
 
-    return Expectation(
+    return RowCheck(
         check="key",
         columns=key,
         severity=Severity.BLOCK,
@@ -96,7 +69,7 @@ def _fits(wanted: DataType, found: DataType) -> bool:
     return wanted is found or (wanted.is_numeric and found.is_numeric)
 
 
-def _type(column: ColumnSchema, found: DataType, value: "pl.Expr") -> Expectation | None:
+def _type(column: ColumnSchema, found: DataType, value: "pl.Expr") -> RowCheck | None:
     import polars as pl
 
     wanted = column.type
@@ -110,7 +83,7 @@ def _type(column: ColumnSchema, found: DataType, value: "pl.Expr") -> Expectatio
     else:
         # A column of nothing but nulls has no type to be wrong.
         violations = value.is_not_null()
-    return Expectation(
+    return RowCheck(
         check="type",
         columns=(column.name,),
         severity=column.severity,
@@ -120,22 +93,22 @@ def _type(column: ColumnSchema, found: DataType, value: "pl.Expr") -> Expectatio
     )
 
 
-def _missing_values(column: ColumnSchema, value: "pl.Expr") -> Expectation:
+def _missing_values(column: ColumnSchema, value: "pl.Expr") -> RowCheck:
     share = column.max_null_share
-    return Expectation(
+    return RowCheck(
         check="missing-values",
         columns=(column.name,),
         severity=column.severity,
-        expected=f"at most {_percent(share)} missing" if share else "none missing",
+        expected=f"at most {share_text(share)} missing" if share else "none missing",
         violations=value.is_null(),
         max_share=share,
         observed=lambda count, rows, summary: (
-            f"{_percent(count / rows)} missing ({count:,} rows)" if count else "none missing"
+            f"{share_text(count / rows)} missing ({count:,} rows)" if count else "none missing"
         ),
     )
 
 
-def _range(column: ColumnSchema, value: "pl.Expr", dtype: "pl.DataType") -> Expectation | None:
+def _range(column: ColumnSchema, value: "pl.Expr", dtype: "pl.DataType") -> RowCheck | None:
     import polars as pl
 
     low, high = column.minimum, column.maximum
@@ -143,16 +116,16 @@ def _range(column: ColumnSchema, value: "pl.Expr", dtype: "pl.DataType") -> Expe
         return None
     violations = pl.lit(False)
     if low is not None:
-        violations = violations | (value < _literal(low, column.type, dtype))
+        violations = violations | (value < literal(low, column.type, dtype))
     if high is not None:
-        violations = violations | (value > _literal(high, column.type, dtype))
+        violations = violations | (value > literal(high, column.type, dtype))
     if low is None:
         expected = f"at most {_bound(high)}"
     elif high is None:
         expected = f"at least {_bound(low)}"
     else:
         expected = f"between {_bound(low)} and {_bound(high)}"
-    return Expectation(
+    return RowCheck(
         check="range",
         columns=(column.name,),
         severity=column.severity,
@@ -168,10 +141,10 @@ def _outside(count: int, rows: int, summary: "pl.DataFrame | None") -> str:
         return "all within"
     low, high = summary.row(0)
     extremes = f"{shown(low)} to {shown(high)}" if low != high else shown(low)
-    return f"{_rows(count)} outside ({extremes})"
+    return f"{rows_text(count)} outside ({extremes})"
 
 
-def _categories(column: ColumnSchema, value: "pl.Expr", found: DataType) -> Expectation | None:
+def _categories(column: ColumnSchema, value: "pl.Expr", found: DataType) -> RowCheck | None:
     import polars as pl
 
     if column.categories is None:
@@ -183,7 +156,7 @@ def _categories(column: ColumnSchema, value: "pl.Expr", found: DataType) -> Expe
     violations = value.is_not_null() & ~value.is_in(known)
     names = [shown(item) for item in column.categories]
     more = f" and {len(names) - 2 * _LISTED} more" if len(names) > 2 * _LISTED else ""
-    return Expectation(
+    return RowCheck(
         check="categories",
         columns=(column.name,),
         severity=column.severity,
@@ -198,13 +171,13 @@ def _unseen(count: int, rows: int, summary: "pl.DataFrame | None") -> str:
     if summary is None:
         return "only known values"
     values = [next(iter(item.values())) for item in summary.get_column("unseen").to_list()]
-    return f"{_rows(count)} with {', '.join(shown(value) for value in values)}"
+    return f"{rows_text(count)} with {', '.join(shown(value) for value in values)}"
 
 
-def _pattern(column: ColumnSchema, value: "pl.Expr") -> Expectation | None:
+def _pattern(column: ColumnSchema, value: "pl.Expr") -> RowCheck | None:
     if column.pattern is None:
         return None
-    return Expectation(
+    return RowCheck(
         check="pattern",
         columns=(column.name,),
         severity=column.severity,
@@ -214,15 +187,15 @@ def _pattern(column: ColumnSchema, value: "pl.Expr") -> Expectation | None:
         observed=lambda count, rows, summary: (
             "all of that form"
             if summary is None
-            else f"{_rows(count)} of another form, such as {shown(summary.item())}"
+            else f"{rows_text(count)} of another form, such as {shown(summary.item())}"
         ),
     )
 
 
-def _unique(column: ColumnSchema, value: "pl.Expr") -> Expectation | None:
+def _unique(column: ColumnSchema, value: "pl.Expr") -> RowCheck | None:
     if not column.unique:
         return None
-    return Expectation(
+    return RowCheck(
         check="unique",
         columns=(column.name,),
         severity=column.severity,
@@ -232,22 +205,23 @@ def _unique(column: ColumnSchema, value: "pl.Expr") -> Expectation | None:
     )
 
 
-def _increasing(column: ColumnSchema, value: "pl.Expr") -> Expectation | None:
+def _increasing(column: ColumnSchema, value: "pl.Expr") -> RowCheck | None:
     if not column.increasing:
         return None
-    return Expectation(
+    return RowCheck(
         check="increasing",
         columns=(column.name,),
         severity=column.severity,
         expected="no value below one before it",
         violations=out_of_order(value),
         observed=lambda count, rows, summary: (
-            f"{_rows(count)} below the one before" if count else "in order"
+            f"{rows_text(count)} below the one before" if count else "in order"
         ),
     )
 
 
-def _literal(bound: float | str, type_: DataType, dtype: "pl.DataType") -> "pl.Expr":
+def literal(bound: float | str, type_: DataType, dtype: "pl.DataType") -> "pl.Expr":
+    """A bound as a value of the column's type; raises `ValueError` for text that is no date or time."""
     import polars as pl
 
     if not isinstance(bound, str):
@@ -268,13 +242,5 @@ def _bound(value: float | str | None) -> str:
     return str(value) if isinstance(value, str) else shown(value)
 
 
-def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
-
-
 def _repeats(count: int) -> str:
-    return f"{_rows(count)} that repeat an earlier one" if count else "all different"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return f"{rows_text(count)} that repeat an earlier one" if count else "all different"

@@ -10,13 +10,14 @@ from typing import Any
 
 from mainspring.domain.check import Scalar, Severity
 from mainspring.domain.data_type import DataType
-from mainspring.domain.schema import ColumnSchema, TableSchema
+from mainspring.domain.schema import ColumnSchema, Expectation, TableSchema
 from mainspring.kernel.errors import Invalid
 from mainspring.kernel.toml_lines import Path as Keys
 from mainspring.kernel.toml_lines import key_lines
+from mainspring.quality.catalogue.entries import arguments_of, find_entry
 from mainspring.services.explain import Where, dotted, not_toml, unknown_key
 
-_TABLE_KEYS = ("dataset", "min_row_count", "key", "allow_extra_columns", "column")
+_TABLE_KEYS = ("dataset", "min_row_count", "key", "allow_extra_columns", "column", "expect")
 _COLUMN_KEYS = (
     "type",
     "required",
@@ -28,15 +29,20 @@ _COLUMN_KEYS = (
     "unique",
     "increasing",
     "severity",
+    "unit",
+    "private",
+    "environments",
     "description",
 )
+_EXPECT_KEYS = ("that", "mostly", "where", "severity", "name", "environments")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
+_SEE_CATALOGUE = "See `mainspring schema catalogue`."
 _TEMPORAL = (DataType.DATE, DataType.DATETIME)
 
 _HEADER = """\
 # What a delivery of "{dataset}" must be like. It is yours: edit it, review it, keep it in git.
 # A delivery that fails a check of severity "block" is kept apart and never used for training;
-# severity = "warn" only reports it.
+# severity = "quarantine" keeps only the failing rows apart, severity = "warn" only reports.
 #
 # A column takes: type ("boolean", "integer", "float", "string", "date", "datetime" or "other"),
 #   required = false        it may be absent
@@ -46,8 +52,12 @@ _HEADER = """\
 #   pattern = "..."         a regular expression that the whole text matches
 #   unique = true           no value twice
 #   increasing = true       no value below one before it
-#   severity, description
+#   environments = ["training"]   where the column is asked for: a label is not there when serving
+#   private = true          its values are shown in no report
+#   severity, unit, description
 # Of the table: min_row_count; key = [columns that together are unique]; allow_extra_columns.
+# More is asked by [[expect]] tables: that = "column_values_to_be_between", its arguments, and where wanted
+#   mostly = 0.99, where = "an SQL condition", severity, name (`mainspring schema catalogue` lists them all).
 """
 
 
@@ -72,11 +82,50 @@ def schema_text(schema: TableSchema, *, evidence: Mapping[str, str] | None = Non
     if schema.allow_extra_columns:
         lines.append("allow_extra_columns = true")
     for column in schema.columns:
-        lines += ["", f"[column.{_key(column.name)}]"]
-        if evidence and column.name in evidence:
-            lines.append(f"# {' '.join(evidence[column.name].split())}")
-        lines += [f"{key} = {_toml(value)}" for key, value in _settings(column)]
+        lines += ["", *column_lines(column, (evidence or {}).get(column.name))]
+    for expectation in schema.expectations:
+        lines += ["", *expectation_lines(expectation)]
     return "\n".join(lines) + "\n"
+
+
+def expectation_lines(expectation: Expectation) -> list[str]:
+    """An expectation as a TOML table."""
+    lines = ["[[expect]]", f"that = {_toml(expectation.that)}"]
+    lines += [
+        f"{_key(name)} = {_toml(value)}"
+        for name, value in expectation.arguments.items()
+        if value is not None
+    ]
+    if expectation.mostly < 1:
+        lines.append(f"mostly = {_toml(expectation.mostly)}")
+    for name in ("where", "name"):
+        if value := getattr(expectation, name):
+            lines.append(f"{name} = {_toml(value)}")
+    if expectation.environments:
+        lines.append(f"environments = {_toml(expectation.environments)}")
+    if expectation.severity is not Severity.BLOCK:
+        lines.append(f"severity = {_toml(expectation.severity.value)}")
+    return lines
+
+
+def column_lines(column: ColumnSchema, evidence: str | None = None) -> list[str]:
+    """A column as a TOML table, with what was seen as a comment."""
+    lines = [f"[column.{_key(column.name)}]"]
+    if evidence:
+        lines.append(f"# {' '.join(evidence.split())}")
+    return [*lines, *(f"{key} = {_toml(value)}" for key, value in _settings(column))]
+
+
+_SETTINGS = (
+    "categories",
+    "pattern",
+    "unique",
+    "increasing",
+    "environments",
+    "private",
+    "unit",
+    "description",
+)
 
 
 def _settings(column: ColumnSchema) -> Iterable[tuple[str, object]]:
@@ -89,18 +138,11 @@ def _settings(column: ColumnSchema) -> Iterable[tuple[str, object]]:
     for key, bound in (("min", column.minimum), ("max", column.maximum)):
         if bound is not None:
             yield key, _shorter(bound) if column.type is DataType.INTEGER else bound
-    if column.categories is not None:
-        yield "categories", column.categories
-    if column.pattern is not None:
-        yield "pattern", column.pattern
-    if column.unique:
-        yield "unique", True
-    if column.increasing:
-        yield "increasing", True
     if column.severity is not Severity.BLOCK:
         yield "severity", column.severity.value
-    if column.description:
-        yield "description", column.description
+    for key in _SETTINGS:
+        if value := getattr(column, key):
+            yield key, value
 
 
 def _shorter(bound: float | str) -> float | str:
@@ -112,6 +154,8 @@ def _key(name: str) -> str:
 
 
 def _toml(value: object) -> str:
+    if value is None:
+        return '"null"'
     match value:
         case bool():
             return "true" if value else "false"
@@ -120,12 +164,20 @@ def _toml(value: object) -> str:
         case float():
             return repr(value)
         case str():
-            # TOML's escapes are JSON's, but for the delete character.
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        case tuple():
+            return _text(value)
+        case tuple() | list():
             return f"[{', '.join(_toml(item) for item in value)}]"
+        case dict():
+            # TOML has no null: what is null is left out.
+            items = [f"{_key(k)} = {_toml(v)}" for k, v in value.items() if v is not None]
+            return f"{{ {', '.join(items)} }}" if items else "{}"
         case _:
             raise TypeError(f"a schema holds no {type(value).__name__}")
+
+
+def _text(value: str) -> str:
+    # TOML's escapes are JSON's, but for the delete character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 class _Reader:
@@ -159,7 +211,67 @@ class _Reader:
             allow_extra_columns=self._get(
                 document, ("allow_extra_columns",), bool, "true or false", False
             ),
+            expectations=self._expectations(),
         )
+
+    def _expectations(self) -> tuple[Expectation, ...]:
+        path = ("expect",)
+        given = self._get(self._document, path, list, "tables, written [[expect]]", [])
+        return tuple(self._expectation(index, item) for index, item in enumerate(given))
+
+    def _expectation(self, index: int, given: object) -> Expectation:
+        path: Keys = ("expect", index)
+        if not isinstance(given, dict):
+            raise self._error(path, f"{dotted(path)} is not a table", "Write [[expect]].")
+        that = self._get(given, (*path, "that"), str, "the name of an expectation", "")
+        if not that:
+            raise self._error(
+                path,
+                f"{dotted(path)} does not say what",
+                'Add that = "column_values_to_be_unique".',
+            )
+        expectation = Expectation(
+            that=that.removeprefix("expect_"),
+            arguments={k: _plain(v) for k, v in given.items() if k not in _EXPECT_KEYS},
+            mostly=self._share(given, (*path, "mostly"), 1.0),
+            where=self._get(given, (*path, "where"), str, "an SQL condition", None),
+            severity=self._severity(given, path),
+            name=self._get(given, (*path, "name"), str, "text in quotes", ""),
+            environments=self._names(given, (*path, "environments")),
+        )
+        self._try(expectation, path)
+        return expectation
+
+    def _try(self, expectation: Expectation, path: Keys) -> None:
+        """Refuse what the catalogue does not know or take."""
+        try:
+            arguments_of(expectation)
+            entry = find_entry(expectation.that)
+        except Invalid as error:
+            raise self._error(path, error.message, error.hint or _SEE_CATALOGUE) from error
+        if expectation.severity is Severity.QUARANTINE and not entry.is_about_rows:
+            raise self._error(
+                (*path, "severity"),
+                f"{expectation.that} is about the whole table, so it can keep no rows apart",
+                'Take severity "block" or "warn".',
+            )
+        if expectation.where is not None and (problem := _condition_problem(expectation.where)):
+            raise self._error(
+                (*path, "where"),
+                f"{dotted((*path, 'where'))} is no condition: {problem}",
+                "Write it as in SQL: amount > 0 and country = 'FR'.",
+            )
+
+    def _names(self, given: dict[str, Any], path: Keys) -> tuple[str, ...]:
+        names = self._get(given, path, list, "a list of names", [])
+        for name in names:
+            if not isinstance(name, str):
+                raise self._error(path, f"{dotted(path)} has {name!r}", "It takes names in quotes.")
+        return tuple(names)
+
+    def _severity(self, given: dict[str, Any], path: Keys) -> Severity:
+        known = [severity.value for severity in Severity]
+        return Severity(self._choice(given, (*path, "severity"), known, "block"))
 
     def _row_count(self) -> int:
         path = ("min_row_count",)
@@ -205,9 +317,10 @@ class _Reader:
             pattern=self._pattern(given, (*path, "pattern"), type_),
             unique=self._flag(given, (*path, "unique"), False),
             increasing=self._increasing(given, (*path, "increasing"), type_),
-            severity=Severity(
-                self._choice(given, (*path, "severity"), [s.value for s in Severity], "block")
-            ),
+            severity=self._severity(given, path),
+            unit=self._get(given, (*path, "unit"), str, "text in quotes", ""),
+            private=self._flag(given, (*path, "private"), False),
+            environments=self._names(given, (*path, "environments")),
             description=self._get(given, (*path, "description"), str, "text in quotes", ""),
         )
 
@@ -273,8 +386,8 @@ class _Reader:
             )
         return wanted
 
-    def _share(self, given: dict[str, Any], path: Keys) -> float:
-        value = given.get(str(path[-1]), 0.0)
+    def _share(self, given: dict[str, Any], path: Keys, default: float = 0.0) -> float:
+        value = given.get(str(path[-1]), default)
         if not _is_number(value) or not 0 <= value <= 1:
             raise self._error(
                 path, f"{dotted(path)} is {value!r}", "It is a share of the rows, from 0 to 1."
@@ -341,6 +454,31 @@ def _is_below(one: float | str, other: float | str) -> bool:
         a, b = datetime.fromisoformat(one), datetime.fromisoformat(other)
         return a.replace(tzinfo=None) < b.replace(tzinfo=None)
     return float(one) < float(other)
+
+
+def _plain(value: Any) -> Any:
+    """TOML's own dates and times as text; `Any`, since an argument may be any JSON."""
+    match value:
+        case datetime() | date():
+            return value.isoformat()
+        case list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case "null":
+            return None
+        case _:
+            return value
+
+
+def _condition_problem(condition: str) -> str | None:
+    import polars as pl
+
+    try:
+        pl.sql_expr(condition)
+    except pl.exceptions.PolarsError as error:
+        return str(error).strip().split("\n")[0]
+    return None
 
 
 def _regex_problem(pattern: str) -> str | None:

@@ -205,7 +205,7 @@ def test_hostile_names_and_texts_survive_being_written() -> None:
             'dataset = "r"\n[column.x]\ntype = "float"\nseverity = "fatal"',
             4,
             "column.x.severity is 'fatal'",
-            "block, warn",
+            "block, quarantine, warn",
         ),
     ],
 )

@@ -1,0 +1,255 @@
+"""Expectations of a column's distribution, against one that was written down or against an earlier version.
+
+A missing value is a category of its own in every comparison with an earlier version: a column that falls silent
+is the failure that tests on the values alone never see.
+"""
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mainspring.kernel.errors import Invalid
+from mainspring.quality.catalogue.entries import entry
+from mainspring.quality.catalogue.scope import Scope
+from mainspring.quality.compiled import Judged, ValueCheck
+from mainspring.quality.examples import shown
+
+if TYPE_CHECKING:
+    from mainspring.quality.profile import ColumnProfile
+
+Floats = npt.NDArray[np.float64]
+Measure = Literal["psi", "jensen_shannon", "l_infinity", "ks"]
+_CATEGORIES = 100
+_BINS = 20
+
+
+@entry
+def column_kl_divergence_to_be_less_than(
+    scope: Scope,
+    *,
+    column: str,
+    partition_object: dict[str, Any] | None = None,
+    threshold: float | None = None,
+    internal_weight_holdout: float = 0,
+    tail_weight_holdout: float = 0,
+    bucketize_data: bool = True,
+    min_value: float | None = None,
+    max_value: float | None = None,
+) -> ValueCheck:
+    """The Kullback-Leibler divergence from a written distribution (`values` or `bins`, and `weights`) is small."""
+    if not partition_object or not partition_object.get("weights"):
+        raise Invalid("a distribution is needed: partition_object", code="no_partition")
+    said = f"a divergence of at most {shown(threshold)}"
+    partition = dict(partition_object)
+    partition["holdouts"] = (float(internal_weight_holdout), float(tail_weight_holdout))
+    if "values" in partition:
+        return _of_values(scope, column, partition, threshold, said)
+    return _of_bins(scope, column, partition, threshold, said)
+
+
+def _of_values(
+    scope: Scope,
+    column: str,
+    partition: dict[str, Any],
+    threshold: float | None,
+    said: str,
+) -> ValueCheck:
+    _, tail = partition["holdouts"]
+    values, weights = list(partition["values"]), [float(w) for w in partition["weights"]]
+    counted = scope.present(column).value_counts(name="#").implode()
+
+    def judge(found: Any) -> Judged:
+        pairs = [tuple(item.values()) for item in found.to_list()] if found is not None else []
+        counts = {_key(value): int(count) for value, count in pairs}
+        total = sum(counts.values())
+        known = {_key(value): weight for value, weight in zip(values, weights, strict=True)}
+        unknown = [value for value in counts if value not in known]
+        p = [counts.get(value, 0) / max(total, 1) for value in [*known, *unknown]]
+        q = list(known.values())
+        if unknown:
+            q = [w * (1 - tail) for w in q] + [tail / len(unknown)] * len(unknown)
+        return _judged(p, q, threshold)
+
+    return scope.table([counted], judge, said, [column])
+
+
+def _of_bins(
+    scope: Scope,
+    column: str,
+    partition: dict[str, Any],
+    threshold: float | None,
+    said: str,
+) -> ValueCheck:
+    edges = [float(edge) for edge in partition["bins"]]
+    internal, tail = partition["holdouts"]
+    weights = np.asarray(partition["weights"], np.float64) * (1 - tail - internal)
+    if internal and (weights == 0).any():
+        weights[weights == 0] = internal / (weights == 0).sum()
+    tails = [float(w) for w in partition.get("tail_weights", (0.0, 0.0))]
+    low = tails[0] * (1 - tail - internal) + tail / 2 if "tail_weights" in partition else tail / 2
+    high = tails[1] * (1 - tail - internal) + tail / 2 if "tail_weights" in partition else tail / 2
+    present = scope.number(column)
+    inside = [
+        ((present >= a) & ((present <= b) if last else (present < b))).sum()
+        for a, b, last in zip(edges, edges[1:], [False] * (len(edges) - 2) + [True], strict=True)
+    ]
+    measures = [(present < edges[0]).sum(), *inside, (present > edges[-1]).sum()]
+
+    def judge(*counts: int) -> Judged:
+        p = np.asarray(counts, np.float64) / max(sum(counts), 1)
+        return _judged(p.tolist(), [low, *weights.tolist(), high], threshold)
+
+    return scope.table(measures, judge, said, [column])
+
+
+def _judged(p: list[float], q: list[float], threshold: float | None) -> Judged:
+    total_p, total_q = sum(p), sum(q)
+    if not total_p or not total_q:
+        return Judged(passed=threshold is None, observed="no values to compare")
+    divergence = 0.0
+    for a, b in zip(p, q, strict=True):
+        if a > 0 and b <= 0:
+            return Judged(
+                passed=threshold is None,
+                observed="values where the distribution has none: an infinite divergence",
+            )
+        if a > 0:
+            divergence += a / total_p * math.log((a / total_p) / (b / total_q))
+    passed = threshold is None or divergence <= threshold
+    return Judged(passed=passed, observed=f"a divergence of {shown(divergence)}", value=divergence)
+
+
+@entry
+def column_distribution_to_match_reference(
+    scope: Scope, *, column: str, measure: Measure = "psi", threshold: float = 0.2
+) -> ValueCheck:
+    """A column is distributed as in the version before (psi, jensen_shannon, l_infinity or ks), gaps included."""
+    before, now = _both(scope, column)
+
+    def judge() -> Judged:
+        if before is None or now is None:
+            return Judged(passed=True, observed="no earlier version to compare with")
+        distance = distribution_distance(before, now, measure)
+        return Judged(
+            passed=distance <= threshold,
+            observed=f"{measure} {shown(distance)} against the version before",
+            value=distance,
+        )
+
+    return scope.table([], judge, f"{measure} at most {shown(threshold)}", [column])
+
+
+@entry
+def column_missing_share_to_match_reference(
+    scope: Scope, *, column: str, threshold: float = 0.05
+) -> ValueCheck:
+    """The share of rows without a value has not moved by more than a threshold since the version before."""
+    before, now = _both(scope, column)
+
+    def judge() -> Judged:
+        if before is None or now is None:
+            return Judged(passed=True, observed="no earlier version to compare with")
+        moved = now.missing_share - before.missing_share
+        return Judged(
+            passed=abs(moved) <= threshold,
+            observed=f"{now.missing_share:.2%} missing, {before.missing_share:.2%} before",
+            value=moved,
+        )
+
+    return scope.table([], judge, f"within {threshold:.2%} of the share before", [column])
+
+
+def distribution_distance(before: "ColumnProfile", now: "ColumnProfile", measure: Measure) -> float:
+    """How far two profiles of a column are apart, in bins at the first one's quantiles or by category."""
+    from mainspring.quality.reference import psi
+
+    p, q = binned(before, now)
+    match measure:
+        case "psi":
+            return psi(p.round().astype(np.int64), q.round().astype(np.int64))
+        case "ks":
+            if before.quantiles is None or now.quantiles is None:
+                raise Invalid(f"{now.name!r} has no order, which ks needs", code="not_ordered")
+            return _ks(before, now)
+        case "l_infinity":
+            return float(np.abs(p / p.sum() - q / q.sum()).max()) if p.sum() and q.sum() else 0.0
+        case _:
+            return _jensen_shannon(p, q)
+
+
+def binned(before: "ColumnProfile", now: "ColumnProfile") -> tuple[Floats, Floats]:
+    """Rows of both per bin: missing first, then values in bins at the first's quantiles, or categories."""
+    gaps = [float(c.null_count + c.nan_count) for c in (before, now)]
+    codes = all(c.frequent is not None and c.frequent.is_exact for c in (before, now))
+    few = codes and before.frequent is not None and len(before.frequent.counts) <= _CATEGORIES
+    if before.frequent is not None and now.frequent is not None and (few or not before.quantiles):
+        top = [value for value, _ in before.frequent.top(_CATEGORIES)]
+        counts = [
+            [float(c.frequent.counts.get(value, 0)) for value in top]
+            for c in (before, now)
+            if c.frequent is not None
+        ]
+        rest = [
+            max(0.0, c.row_count - gap - sum(row))
+            for c, gap, row in zip((before, now), gaps, counts, strict=True)
+        ]
+        rows = [[g, *row, r] for g, row, r in zip(gaps, counts, rest, strict=True)]
+        return np.asarray(rows[0]), np.asarray(rows[1])
+    if before.quantiles is None or now.quantiles is None or not before.quantiles.count:
+        raise Invalid(f"{now.name!r} has nothing to compare", code="not_comparable")
+    shares = np.arange(1, _BINS) / _BINS
+    edges = np.unique([before.quantiles.quantile(float(share)) for share in shares])
+    found = []
+    for column, gap in ((before, gaps[0]), (now, gaps[1])):
+        sketch = column.quantiles
+        if sketch is None:
+            continue
+        up_to = np.concatenate(([0.0], sketch.shares_up_to(edges), [1.0]))
+        inside = np.diff(up_to) * sketch.count
+        found.append(np.concatenate(([gap + column.infinite_count], inside)))
+    return found[0], found[1]
+
+
+def _ks(before: "ColumnProfile", now: "ColumnProfile") -> float:
+    """The greatest gap between both shares up to a value, missing ones counted below all."""
+    if before.quantiles is None or now.quantiles is None:
+        return 0.0
+    shares = np.linspace(0, 1, 201)
+    points = np.unique(
+        [sketch.quantile(float(s)) for sketch in (before.quantiles, now.quantiles) for s in shares]
+    )
+    up_to = []
+    for column in (before, now):
+        if column.quantiles is None or not column.row_count:
+            return 0.0
+        gap = column.missing_share
+        up_to.append(
+            np.concatenate(([gap], gap + (1 - gap) * column.quantiles.shares_up_to(points)))
+        )
+    return float(np.abs(up_to[0] - up_to[1]).max())
+
+
+def _jensen_shannon(p: Floats, q: Floats) -> float:
+    """The divergence to base 2, which lies between 0 and 1 (Lin 1991)."""
+    if not p.sum() or not q.sum():
+        return 0.0
+    p, q = p / p.sum(), q / q.sum()
+    middle = (p + q) / 2
+    terms = [
+        float(np.sum(side[side > 0] * np.log2(side[side > 0] / middle[side > 0])))
+        for side in (p, q)
+    ]
+    return max(0.0, sum(terms) / 2)
+
+
+def _both(scope: Scope, column: str) -> "tuple[ColumnProfile | None, ColumnProfile | None]":
+    scope.type_of(column)
+    if scope.around.reference is None or scope.around.profile is None:
+        return None, None
+    return scope.around.reference.column(column), scope.around.profile().column(column)
+
+
+def _key(value: Any) -> Any:
+    return float(value) if isinstance(value, int | float) else str(value)

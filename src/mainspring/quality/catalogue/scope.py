@@ -1,0 +1,235 @@
+"""The table that an expectation is asked of, as the entries of the catalogue see it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from mainspring.domain.data_type import DataType
+from mainspring.domain.schema import Expectation
+from mainspring.kernel.errors import Invalid
+from mainspring.quality.compiled import (
+    Judged,
+    RowCheck,
+    ValueCheck,
+    rows_text,
+    share_text,
+)
+from mainspring.quality.examples import shown
+from mainspring.quality.expectations import literal, value_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from mainspring.quality.profile import Profile
+
+Bound = int | float | str | None
+Value = str | int | float | bool | None
+IgnoreRow = Literal[
+    "both_values_are_missing",
+    "either_value_is_missing",
+    "all_values_are_missing",
+    "any_value_is_missing",
+    "neither",
+    "never",
+]
+_SHOWN = 5
+
+
+def _no_other(name: str) -> "pl.LazyFrame":
+    raise Invalid(f"no other tables are at hand to look {name!r} up", code="no_other_tables")
+
+
+def _no_query(sql: str) -> "pl.DataFrame":
+    raise Invalid("queries can't be run here", code="no_queries")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowAnswer:
+    """What a user's own check function said: which rows fail, or whether the whole passes, and a word on it."""
+
+    failing: tuple[int, ...] | None = None
+    passed: bool | None = None
+    observed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is around the table: other datasets by name, the version before it, its own profile, and the time."""
+
+    other: "Callable[[str], pl.LazyFrame]" = _no_other
+    reference: "Profile | None" = None
+    profile: "Callable[[], Profile] | None" = None
+    query: "Callable[[str], pl.DataFrame]" = _no_query
+    now: datetime | None = None
+    function: "Callable[[str, dict[str, Any]], RowAnswer] | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A table's columns, and of which rows is asked."""
+
+    expectation: Expectation
+    types: dict[str, DataType]
+    dtypes: "pl.Schema"
+    around: Surroundings = field(default_factory=Surroundings)
+
+    @property
+    def where(self) -> "pl.Expr | None":
+        import polars as pl
+
+        if self.expectation.where is None:
+            return None
+        return pl.sql_expr(self.expectation.where).fill_null(False)
+
+    def type_of(self, column: str) -> DataType:
+        if column not in self.types:
+            raise Invalid(f"there is no column {column!r}", code="no_such_column")
+        return self.types[column]
+
+    def value(self, column: str) -> "pl.Expr":
+        """A column's values; null where the row is not asked about."""
+        import polars as pl
+
+        value = value_of(column, self.type_of(column))
+        where = self.where
+        return value if where is None else pl.when(where).then(value)
+
+    def present(self, column: str) -> "pl.Expr":
+        """The values of a column that are there, in the rows that are asked about."""
+        value = value_of(column, self.type_of(column))
+        where = self.where
+        return (value if where is None else value.filter(where)).drop_nulls()
+
+    def text(self, column: str) -> "pl.Expr":
+        """A column's values as text."""
+        import polars as pl
+
+        if self.type_of(column) is DataType.OTHER:
+            raise Invalid(f"{column!r} holds no text", code="not_text")
+        value = self.value(column)
+        return value if self.types[column] is DataType.STRING else value.cast(pl.String)
+
+    def number(self, column: str) -> "pl.Expr":
+        """A column's numbers that are there."""
+        import polars as pl
+
+        if not self.type_of(column).is_numeric and self.types[column] is not DataType.BOOLEAN:
+            raise Invalid(
+                f"{column!r} is {self.types[column].value}, not a number", code="not_numeric"
+            )
+        return self.present(column).cast(pl.Float64)
+
+    def bound(self, column: str, bound: Bound) -> "pl.Expr":
+        """A bound as the column's type reads it."""
+        import polars as pl
+
+        type_ = self.type_of(column)
+        is_time = type_ in (DataType.DATE, DataType.DATETIME)
+        if isinstance(bound, str) and is_time:
+            try:
+                return literal(bound, type_, self.dtypes[column])
+            except ValueError as error:
+                raise Invalid(
+                    f"{bound!r} is no {type_.value}", code="bad_bound", hint="Write 2026-01-31."
+                ) from error
+        if isinstance(bound, str) is not (type_ is DataType.STRING):
+            raise Invalid(
+                f"{column!r} is {type_.value}; {bound!r} can't be compared with it",
+                code="not_comparable",
+            )
+        return pl.lit(bound)
+
+    def among(self, column: str, values: Sequence[Value]) -> "tuple[pl.Expr, pl.Series]":
+        """A column's values and a set of values in one type, so that they can be looked up."""
+        import polars as pl
+
+        type_, value = self.type_of(column), self.value(column)
+        if type_.is_numeric or type_ is DataType.BOOLEAN:
+            numbers = [float(v) for v in values if isinstance(v, int | float)]
+            return value.cast(pl.Float64), pl.Series(numbers, dtype=pl.Float64)
+        texts = [v for v in values if isinstance(v, str)]
+        if type_ in (DataType.DATE, DataType.DATETIME):
+            dtype = self.dtypes[column]
+            literals = [self.bound(column, text) for text in texts]
+            frame = pl.select([each.alias(str(i)) for i, each in enumerate(literals)])
+            return value, pl.Series([frame.item(0, i) for i in range(frame.width)], dtype=dtype)
+        return value.cast(pl.String), pl.Series(texts, dtype=pl.String)
+
+    def rows(
+        self,
+        columns: Sequence[str],
+        violations: "pl.Expr",
+        expected: str,
+        *,
+        considered: "pl.Expr | None" = None,
+        shows: "pl.Expr | None" = None,
+    ) -> RowCheck:
+        """A check of rows; by default it speaks of those with a value in its one column."""
+        asked = self.expectation
+        if considered is None:
+            considered = self.value(columns[0]).is_not_null()
+        elif (where := self.where) is not None:
+            considered = considered & where
+        return RowCheck(
+            check=asked.that,
+            columns=tuple(columns),
+            severity=asked.severity,
+            expected=self._said(expected),
+            violations=violations & considered,
+            considered=considered,
+            max_share=1.0 - asked.mostly,
+            observed=_unexpected,
+            summary=None
+            if shows is None
+            else (shows.unique(maintain_order=True).head(_SHOWN).implode().alias("values"),),
+            name=asked.name,
+        )
+
+    def table(
+        self,
+        measures: "Sequence[pl.Expr]",
+        judge: Callable[..., Judged],
+        expected: str,
+        columns: Sequence[str] = (),
+    ) -> ValueCheck:
+        """A check of the whole table."""
+        asked = self.expectation
+        return ValueCheck(
+            check=asked.that,
+            columns=tuple(columns),
+            severity=asked.severity,
+            expected=self._said(expected),
+            measures=tuple(measures),
+            judge=judge,
+            name=asked.name,
+        )
+
+    def _said(self, expected: str) -> str:
+        asked = self.expectation
+        if asked.mostly < 1:
+            expected += f" in at least {share_text(asked.mostly)} of rows"
+        return expected + (f", where {asked.where}" if asked.where else "")
+
+
+def between(low: Bound, high: Bound, strict_low: bool = False, strict_high: bool = False) -> str:
+    """A range in words.
+
+    >>> between(0, None, strict_low=True)
+    'more than 0'
+    """
+    parts = []
+    if low is not None:
+        parts.append(f"{'more than' if strict_low else 'at least'} {shown(low)}")
+    if high is not None:
+        parts.append(f"{'less than' if strict_high else 'at most'} {shown(high)}")
+    return " and ".join(parts) or "anything"
+
+
+def _unexpected(count: int, rows: int, summary: "pl.DataFrame | None") -> str:
+    if not count:
+        return f"all {rows_text(rows)} as expected" if rows else "no rows to speak of"
+    text = f"{rows_text(count)} of {rows:,} not so ({share_text(count / rows)})"
+    if summary is not None:
+        text += f", such as {', '.join(shown(value) for value in summary.item().to_list())}"
+    return text
