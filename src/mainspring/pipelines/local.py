@@ -31,6 +31,7 @@ def request_pipeline(
     params: Mapping[str, object] | None = None,
     service: str | None = None,
     why: str = "",
+    verify_cache: float = 0.0,
 ) -> PipelineRun:
     """Snapshot a project and ask for a run of its pipeline `module:function`; a worker takes it from there.
 
@@ -49,6 +50,7 @@ def request_pipeline(
             params=dict(params or {}),
             service=service,
             why=why,
+            verify_cache=verify_cache,
         )
     )
 
@@ -94,6 +96,7 @@ def run_pipeline(
     params: Mapping[str, object] | None = None,
     service: str | None = None,
     why: str = "",
+    verify_cache: float = 0.0,
     tracking_uri: str | None = None,
     watch: Watch | None = None,
 ) -> PipelineRun:
@@ -108,6 +111,7 @@ def run_pipeline(
         params=params,
         service=service,
         why=why,
+        verify_cache=verify_cache,
     )
     return carry_out(call, blobs, settings, run, tracking_uri=tracking_uri, watch=watch)
 

@@ -1,5 +1,6 @@
 """Which steps of a run can begin now. Pure."""
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -122,3 +123,9 @@ def picked(
 ) -> StoredValue:
     """The result of a node that another one asks for."""
     return done[node][index or 0]
+
+
+def sampled(run: str, part: str, share: float) -> bool:
+    """Whether a step is among the share that is run again although its result is known; always the same for one run."""
+    drawn = int.from_bytes(hashlib.sha256(f"{run} {part}".encode()).digest()[:8])
+    return drawn < share * 2**64

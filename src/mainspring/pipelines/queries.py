@@ -44,6 +44,7 @@ def add_run(tx: Tx, run: PipelineRun) -> None:
             outputs=run.outputs,
             parent=run.parent,
             kept=run.kept,
+            verify_cache=run.verify_cache,
         )
     )
 
@@ -184,6 +185,7 @@ def end_step(tx: Tx, attempt: StepAttempt) -> None:
             finished_at=attempt.finished_at,
             outputs=attempt.outputs,
             error=attempt.error,
+            warning=attempt.warning,
         )
     )
 
@@ -314,6 +316,7 @@ def _run(row: Row[Any]) -> PipelineRun:
         outputs=row.outputs,
         parent=RunId(row.parent) if row.parent else None,
         kept=row.kept or (),
+        verify_cache=row.verify_cache or 0.0,
     )
 
 

@@ -49,6 +49,7 @@ def request_run(tx: Tx, request: RequestRun) -> PipelineRun:
         requested_by=str(tx.actor),
         parent=_parent(tx, request),
         kept=request.kept,
+        verify_cache=request.verify_cache,
     )
     _track(tx, run, versions)
     queries.add_run(tx, run)

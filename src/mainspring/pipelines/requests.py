@@ -29,7 +29,8 @@ class RequestRun(Request[PipelineRun], frozen=True, kw_only=True):
     `environment` (a blob) must have been stored before. It also makes the tracked run of the same id, in
     the experiment named after the service or pipeline. With `only_if_idle`, raises `Conflict` (code
     `run_under_way`) while another run of the service is under way. The steps `kept` (ids of nodes) take the
-    results that they had in the run `parent`, and are not run again.
+    results that they had in the run `parent`, and are not run again. Of the steps that are found in the cache
+    the share `verify_cache` is run all the same, and the results are compared.
     """
 
     pipeline: str
@@ -43,6 +44,7 @@ class RequestRun(Request[PipelineRun], frozen=True, kw_only=True):
     only_if_idle: bool = False
     parent: str | None = None
     kept: tuple[str, ...] = ()
+    verify_cache: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
 
 class GetPipelineRun(Request[PipelineRun], frozen=True, kw_only=True):
@@ -146,7 +148,8 @@ class FinishStep(Request[StepAttempt], frozen=True, kw_only=True):
 
     `cache_components` are the parts of its cache key; given, the outputs are kept in the cache too. A step
     that took no process has no start and is recorded whole, under the next number: one that was found in the
-    cache, was skipped (`warning` says why), or only puts together what others gave.
+    cache, was skipped (`warning` says why), or only puts together what others gave. `warning` also says what
+    came of comparing with a result in the cache.
     """
 
     lease: RunLease

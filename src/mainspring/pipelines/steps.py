@@ -61,6 +61,7 @@ def finish_step(tx: Tx, request: FinishStep) -> StepAttempt:
             finished_at=tx.now,
             outputs=request.outputs,
             error=request.error,
+            warning=request.warning or before.warning,
         )
         queries.end_step(tx, ended)
     elif (before.state, before.outputs) == (request.state, request.outputs):

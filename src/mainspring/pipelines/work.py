@@ -12,6 +12,7 @@ from mainspring.config import Settings
 from mainspring.datasets.requests import GetDatasetVersionById
 from mainspring.domain.dataset import DatasetVersion
 from mainspring.domain.pipeline import (
+    CacheEntry,
     LogLine,
     Node,
     PipelineRunState,
@@ -35,6 +36,7 @@ from mainspring.pipelines.plan import (
     picked,
     progress_of,
     ready,
+    sampled,
 )
 from mainspring.pipelines.requests import (
     AppendLogs,
@@ -94,6 +96,7 @@ class RunWork:
         self._lines: list[LogLine] = []
         self._flushed = time.monotonic()
         self._failure: str | None = None
+        self._known: dict[str, CacheEntry] = {}
 
     def go(self) -> None:
         """Raises `Conflict` (`lease_lost`) when another worker has the run."""
@@ -305,6 +308,9 @@ class RunWork:
         entry = self._call(FindCached(key=key.digest))
         if entry is None:
             return False
+        if sampled(self._run.id, part.id, self._run.verify_cache):
+            self._known[part.id] = entry
+            return False
         step = self._call(
             FinishStep(
                 lease=self._lease,
@@ -403,6 +409,7 @@ class RunWork:
                 outputs=outcome.outputs,
                 error=outcome.error,
                 cache_components=key.components if key else None,
+                warning=self._comparison(part, outcome),
             )
         )
         self._watch(step)
@@ -419,6 +426,18 @@ class RunWork:
             count = progress.interruptions[part.id] = progress.interruptions.get(part.id, 0) + 1
             if count > MAX_INTERRUPTIONS:
                 self._failure = f"{outcome.error}, {count} times"
+
+    def _comparison(self, part: Part, outcome: Outcome) -> str | None:
+        """How a result compares with the one in the cache, where it was run again to see."""
+        entry = self._known.get(part.id)
+        if entry is None or outcome.state is not StepState.SUCCEEDED:
+            return None
+        if [o.digest for o in outcome.outputs] == [o.digest for o in entry.outputs]:
+            return f"run again to check: the same result as in {entry.run}"
+        return (
+            f"run again to check: another result than in {entry.run}. The step is not deterministic, or depends "
+            "on what its key doesn't hold: seed it, or name its files= and env="
+        )
 
     def _stop_all(self, state: StepState) -> None:
         """Stop what runs and wait for its end; the ends are recorded if the run is still ours."""

@@ -42,6 +42,12 @@ def run() -> None:
     default=Path(),
     help="Folder with the code.  [default: here]",
 )
+@click.option(
+    "--verify-cache",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Run this share of the steps found in the cache again, and compare.  [default: 0]",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
 @pass_session
 def start(
@@ -52,6 +58,7 @@ def start(
     data: tuple[str, ...],
     params: tuple[str, ...],
     project: Path,
+    verify_cache: float,
     quiet: bool,
 ) -> None:
     """Run PIPELINE (module:function) on dataset versions, each step in a process of its own.
@@ -71,6 +78,7 @@ def start(
             data=dict(pairs("--data", data)),
             params={name: value_of(text) for name, text in pairs("--param", params)},
             why="asked for on the command line",
+            verify_cache=verify_cache,
         )
         carry_out(session, app, requested, quiet=quiet)
 
@@ -133,17 +141,8 @@ def fork(
 
 
 def carry_out(session: Session, app: "App", requested: "PipelineRun", *, quiet: bool) -> None:
-    """Work on a run until it is over, showing what happens; exit code 1 if it fails."""
-    from mainspring.pipelines import local
-
-    finished = local.carry_out(
-        app.call,
-        app.blobs,
-        app.settings,
-        requested,
-        tracking_uri=_tracking_uri(session),
-        watch=None if quiet else lambda seen: session.note(_told(seen)),
-    )
+    """Work on a run until it is over, and show its result; exit code 1 if it fails."""
+    finished = work_on(session, app, requested, quiet=quiet)
     lines = [f"{finished.id} {finished.state.value}"]
     lines += [f"  {output.kind.value}: {output.summary}" for output in finished.outputs]
     if finished.error:
@@ -151,6 +150,22 @@ def carry_out(session: Session, app: "App", requested: "PipelineRun", *, quiet: 
     session.show(finished, lines)
     if finished.state.value != "succeeded":
         raise click.exceptions.Exit(1)
+
+
+def work_on(
+    session: Session, app: "App", requested: "PipelineRun", *, quiet: bool
+) -> "PipelineRun":
+    """Work on a run until it is over, showing what happens meanwhile unless `quiet`."""
+    from mainspring.pipelines import local
+
+    return local.carry_out(
+        app.call,
+        app.blobs,
+        app.settings,
+        requested,
+        tracking_uri=_tracking_uri(session),
+        watch=None if quiet else lambda seen: session.note(_told(seen)),
+    )
 
 
 def _told(seen: "StepAttempt | LogLine") -> str:

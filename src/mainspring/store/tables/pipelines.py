@@ -3,6 +3,7 @@
 from sqlalchemy import (
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -40,6 +41,7 @@ pipeline_runs = Table(
     Column("outputs", Json(tuple[StoredValue, ...]), nullable=False),
     Column("parent", String(64)),
     Column("kept", Json(tuple[str, ...])),
+    Column("verify_cache", Double),
     Index("ix_pipeline_runs_state_requested_at", "state", "requested_at"),
     Index("ix_pipeline_runs_service_requested_at", "service", "requested_at"),
 )

@@ -13,5 +13,6 @@ def upgrade() -> None:
     """Say what a run keeps of another; index what `why`, `plan` and single flight look for."""
     op.add_column("pipeline_runs", sa.Column("parent", sa.String(64)))
     op.add_column("pipeline_runs", sa.Column("kept", sa.Text()))
+    op.add_column("pipeline_runs", sa.Column("verify_cache", sa.Double()))
     op.create_index("ix_cache_entries_step", "cache_entries", ["step", "created_at"])
     op.create_index("ix_steps_cache_key", "steps", ["cache_key"])
