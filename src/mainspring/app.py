@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -33,6 +34,10 @@ class App:
         """Carry out a request as this app's actor; see `Dispatcher.call`."""
         return self.dispatcher.call(self.actor, request)
 
+    def report(self, request: Request[T]) -> Future[T]:
+        """Carry out a report together with others; see `Dispatcher.report`."""
+        return self.dispatcher.report(self.actor, request)
+
     def acting_as(self, actor: Actor) -> "App":
         return App(
             settings=self.settings,
@@ -49,6 +54,7 @@ class App:
             return authenticate(tx, secret)
 
     def close(self) -> None:
+        self.dispatcher.close()
         self.store.close()
 
 

@@ -1,5 +1,6 @@
 """The one door: authorise, open the transaction, run one use case, audit, commit."""
 
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from mainspring.domain.actor import Actor
@@ -10,6 +11,7 @@ from mainspring.kernel.codec import canonical, to_plain
 from mainspring.kernel.digests import digest_bytes
 from mainspring.kernel.errors import Denied, MainspringError, Unavailable
 from mainspring.operations.operation import Kind, Operation
+from mainspring.operations.reports import Reports
 from mainspring.operations.table import BY_REQUEST
 from mainspring.store.tx import Store, Tx
 
@@ -24,6 +26,7 @@ class Dispatcher:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._reports = Reports(store)
 
     def call(self, actor: Actor, request: Request[T]) -> T:
         """Carry out a request; what it changes, its events and its audit entry commit together.
@@ -33,11 +36,7 @@ class Dispatcher:
         """
         operation = BY_REQUEST[type(request)]
         if not may(actor, operation.permission):
-            denied = Denied(
-                f"{actor} ({actor.role.value}) may not {operation.name}: "
-                f"it takes the permission {operation.permission.value!r}",
-                hint="Ask an administrator for a token with another role.",
-            )
+            denied = _denied(actor, operation)
             self._audit_refusal(actor, operation, request, denied)
             raise denied
         if operation.kind is Kind.QUERY:
@@ -47,6 +46,23 @@ class Dispatcher:
             with self._store.write(actor, operation.name, durable=False, in_turn=False) as tx:
                 return _run(operation, tx, request)
         return self._command(actor, operation, request)
+
+    def report(self, actor: Actor, request: Request[T]) -> Future[T]:
+        """Carry out a report in one transaction with others that come at the same time.
+
+        The answer is there once it is committed. Raises `Unavailable` (code `overloaded`) at once when
+        too many wait, and `Denied`; a refusal leaves no audit entry, as reports never do.
+        """
+        operation = BY_REQUEST[type(request)]
+        if operation.kind is not Kind.REPORT:
+            raise TypeError(f"{operation.name} is no report")
+        if not may(actor, operation.permission):
+            raise _denied(actor, operation)
+        return self._reports.submit(actor, operation, request)
+
+    def close(self) -> None:
+        """Write what was reported, and end."""
+        self._reports.close()
 
     def _command(self, actor: Actor, operation: Operation, request: Request[T]) -> T:
         try:
@@ -68,6 +84,14 @@ class Dispatcher:
             audit.append(
                 tx, request=_audited(operation, request), outcome=error.kind, error=str(error)
             )
+
+
+def _denied(actor: Actor, operation: Operation) -> Denied:
+    return Denied(
+        f"{actor} ({actor.role.value}) may not {operation.name}: "
+        f"it takes the permission {operation.permission.value!r}",
+        hint="Ask an administrator for a token with another role.",
+    )
 
 
 def _run(operation: Operation, tx: Tx, request: Request[T]) -> T:

@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from mainspring.domain.run import DatasetInput, Metric, ModelLink
 from mainspring.kernel.errors import Conflict, Invalid
@@ -19,6 +20,7 @@ _INT32 = 2**31
 _KEY = re.compile(r"[\w\-. :/]+\Z")
 
 
+@lru_cache(maxsize=10_000)
 def check_key(kind: str, key: str) -> None:
     """Raise `Invalid` unless a key may name a metric, parameter or tag.
 

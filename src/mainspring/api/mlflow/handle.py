@@ -1,5 +1,6 @@
 """From an HTTP request to a function of `(call, params)` and back."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,9 @@ from starlette.responses import Response
 from mainspring.api.mlflow.errors import answer
 from mainspring.api.mlflow.wire import Json, Params
 from mainspring.app import App
+from mainspring.domain.request import Request as Asked
 from mainspring.kernel.codec import decode, encode
-from mainspring.kernel.errors import MainspringError
+from mainspring.kernel.errors import Denied, MainspringError
 
 Handler = Callable[[App, Params], Json]
 """Answers one call; the app acts as whoever called. Runs in a thread of its own."""
@@ -20,13 +22,23 @@ Handler = Callable[[App, Params], Json]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
+Reporter = Callable[[Params], Asked[Any]]
+"""The report that a call makes. It is written together with others, and nothing is said of it but that."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call of the protocol: where it is, and what answers it."""
+    """One call of the protocol: where it is, and what answers it.
+
+    A call that reports has a `report` for a handler, and may have a quicker way to read its body, which
+    gives None for a body that it can't read.
+    """
 
     method: str
     path: str
-    handler: Handler
+    handler: Handler | None = None
+    report: Reporter | None = None
+    read: Callable[[bytes], Asked[Any] | None] | None = None
 
 
 def app_for(app: App, request: Request) -> App:
@@ -35,8 +47,37 @@ def app_for(app: App, request: Request) -> App:
     return app.acting_as(actor) if actor is not None else app
 
 
-def endpoint(app: App, handler: Handler) -> Endpoint:
+def endpoint(app: App, call: Call) -> Endpoint:
     """A Starlette endpoint that answers in MLflow's JSON, errors included."""
+    if call.report is not None:
+        return _reporting(app, call.report, call.read)
+    assert call.handler is not None
+    return _answering(app, call.handler)
+
+
+def _reporting(
+    app: App, report: Reporter, read: Callable[[bytes], Asked[Any] | None] | None
+) -> Endpoint:
+    async def reporting(request: Request) -> Response:
+        caller = app_for(app, request)
+        try:
+            asked = read(await request.body()) if read is not None else None
+            asked = asked or report(await _params(request))
+            try:
+                written = caller.report(asked)
+            except Denied:
+                # Refused again, and this time it is audited, for which there is a thread.
+                await run_in_threadpool(caller.call, asked)
+                raise
+            await asyncio.wrap_future(written)
+        except MainspringError as error:
+            return answer(error, app.settings.home)
+        return Response(b"{}", media_type="application/json")
+
+    return reporting
+
+
+def _answering(app: App, handler: Handler) -> Endpoint:
 
     async def answering(request: Request) -> Response:
         try:

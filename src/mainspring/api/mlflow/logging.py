@@ -1,5 +1,7 @@
 """What runs log: metrics, parameters, tags, inputs and outputs."""
 
+import msgspec
+
 from mainspring.api.mlflow.handle import Call
 from mainspring.api.mlflow.runs import metric_json, run_id_of
 from mainspring.api.mlflow.wire import Json, Params, compact
@@ -16,75 +18,119 @@ _MAX_TAGS = 100
 _MAX_ALL = 1000
 
 
-def log_metric(app: App, params: Params) -> Json:
+class _Point(msgspec.Struct, forbid_unknown_fields=True):
+    key: str
+    value: float
+    timestamp: int
+    step: int = 0
+    model_id: str | None = None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+
+
+class _Pair(msgspec.Struct, forbid_unknown_fields=True):
+    key: str
+    value: str
+
+
+class _Batch(msgspec.Struct, forbid_unknown_fields=True):
+    run_id: str
+    metrics: list[_Point] = []
+    params: list[_Pair] = []
+    tags: list[_Pair] = []
+
+
+_batch = msgspec.json.Decoder(_Batch)
+
+
+def log_metric(params: Params) -> LogBatch:
     """Add one point."""
-    app.call(LogBatch(run=run_id_of(params), metrics=(_metric(params),)))
-    return {}
+    return LogBatch(run=run_id_of(params), metrics=(_metric(params),))
 
 
-def log_param(app: App, params: Params) -> Json:
+def log_param(params: Params) -> LogBatch:
     """Set one parameter."""
     pair = {params.text("key"): params.stringified("value")}
-    app.call(LogBatch(run=run_id_of(params), params=pair))
-    return {}
+    return LogBatch(run=run_id_of(params), params=pair)
 
 
-def set_tag(app: App, params: Params) -> Json:
+def set_tag(params: Params) -> LogBatch:
     """Set one tag."""
     pair = {params.text("key"): params.stringified("value")}
-    app.call(LogBatch(run=run_id_of(params), tags=pair))
-    return {}
+    return LogBatch(run=run_id_of(params), tags=pair)
 
 
-def delete_tag(app: App, params: Params) -> Json:
+def delete_tag(params: Params) -> RemoveRunTag:
     """Remove one tag."""
-    app.call(RemoveRunTag(run=run_id_of(params), key=params.text("key")))
-    return {}
+    return RemoveRunTag(run=run_id_of(params), key=params.text("key"))
 
 
-def log_batch(app: App, params: Params) -> Json:
+def log_batch(params: Params) -> LogBatch:
     """Add many of each, all or none."""
     run = run_id_of(params)
     metrics, pairs, tags = params.items("metrics"), params.pairs("params"), params.pairs("tags")
-    _check_size("metrics", len(metrics), _MAX_METRICS)
-    _check_size("params", len(pairs), _MAX_PARAMS)
-    _check_size("tags", len(tags), _MAX_TAGS)
-    _check_size("metrics, params, and tags", len(metrics) + len(pairs) + len(tags), _MAX_ALL)
-    app.call(
-        LogBatch(
-            run=run,
-            metrics=tuple(_metric(each) for each in metrics),
-            params=one_by_one(pairs, f"run ID='{run}'"),
-            tags=dict(tags),
-        )
+    _check_sizes(len(metrics), len(pairs), len(tags))
+    return LogBatch(
+        run=run,
+        metrics=tuple(_metric(each) for each in metrics),
+        params=one_by_one(pairs, f"run ID='{run}'"),
+        tags=dict(tags),
     )
-    return {}
 
 
-def log_inputs(app: App, params: Params) -> Json:
+def read_batch(body: bytes) -> LogBatch | None:
+    """What `log_batch` gives for the usual body, in a twentieth of the time; None for any other body.
+
+    `log_batch` then reads it again, with words for whatever is wrong and patience for what is odd.
+    """
+    try:
+        batch = _batch.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    _check_sizes(len(batch.metrics), len(batch.params), len(batch.tags))
+    if not batch.run_id or b"\\u0000" in body:
+        return None
+    if not all(pair.key for pair in (*batch.params, *batch.tags)):
+        return None
+    pairs = [(pair.key, pair.value) for pair in batch.params]
+    return LogBatch(
+        run=batch.run_id,
+        metrics=tuple(
+            Metric(
+                key=each.key,
+                value=each.value,
+                step=each.step,
+                timestamp_ms=each.timestamp,
+                model=each.model_id or None,
+                dataset_name=each.dataset_name or None,
+                dataset_digest=each.dataset_digest or None,
+            )
+            for each in batch.metrics
+        ),
+        params=one_by_one(pairs, f"run ID='{batch.run_id}'") if pairs else {},
+        tags={pair.key: pair.value for pair in batch.tags},
+    )
+
+
+def log_inputs(params: Params) -> LogInputs:
     """Say which datasets and logged models a run read."""
-    app.call(
-        LogInputs(
-            run=run_id_of(params),
-            datasets=tuple(_dataset(each) for each in params.items("datasets")),
-            models=tuple(_link(each, Direction.INPUT) for each in params.items("models")),
-        )
+    return LogInputs(
+        run=run_id_of(params),
+        datasets=tuple(_dataset(each) for each in params.items("datasets")),
+        models=tuple(_link(each, Direction.INPUT) for each in params.items("models")),
     )
-    return {}
 
 
-def log_outputs(app: App, params: Params) -> Json:
+def log_outputs(params: Params) -> LogInputs:
     """Say which logged models a run made."""
     links = tuple(_link(each, Direction.OUTPUT) for each in params.items("models"))
-    app.call(LogInputs(run=run_id_of(params), models=links))
-    return {}
+    return LogInputs(run=run_id_of(params), models=links)
 
 
-def log_model(app: App, params: Params) -> Json:
+def log_model(params: Params) -> LogBatch:
     """Keep what clients before 3.0 say of a saved model: as a tag, as MLflow does."""
     tags = {"mlflow.log-model.history": params.text("model_json")}
-    app.call(LogBatch(run=run_id_of(params), tags=tags))
-    return {}
+    return LogBatch(run=run_id_of(params), tags=tags)
 
 
 def get_history(app: App, params: Params) -> Json:
@@ -132,6 +178,13 @@ def _link(params: Params, direction: Direction) -> ModelLink:
     )
 
 
+def _check_sizes(metrics: int, params: int, tags: int) -> None:
+    _check_size("metrics", metrics, _MAX_METRICS)
+    _check_size("params", params, _MAX_PARAMS)
+    _check_size("tags", tags, _MAX_TAGS)
+    _check_size("metrics, params, and tags", metrics + params + tags, _MAX_ALL)
+
+
 def _check_size(what: str, count: int, limit: int) -> None:
     if count > limit:
         raise Invalid(
@@ -141,13 +194,13 @@ def _check_size(what: str, count: int, limit: int) -> None:
 
 
 CALLS = (
-    Call(method="POST", path="/runs/log-metric", handler=log_metric),
-    Call(method="POST", path="/runs/log-parameter", handler=log_param),
-    Call(method="POST", path="/runs/set-tag", handler=set_tag),
-    Call(method="POST", path="/runs/delete-tag", handler=delete_tag),
-    Call(method="POST", path="/runs/log-batch", handler=log_batch),
-    Call(method="POST", path="/runs/log-inputs", handler=log_inputs),
-    Call(method="POST", path="/runs/outputs", handler=log_outputs),
-    Call(method="POST", path="/runs/log-model", handler=log_model),
+    Call(method="POST", path="/runs/log-metric", report=log_metric),
+    Call(method="POST", path="/runs/log-parameter", report=log_param),
+    Call(method="POST", path="/runs/set-tag", report=set_tag),
+    Call(method="POST", path="/runs/delete-tag", report=delete_tag),
+    Call(method="POST", path="/runs/log-batch", report=log_batch, read=read_batch),
+    Call(method="POST", path="/runs/log-inputs", report=log_inputs),
+    Call(method="POST", path="/runs/outputs", report=log_outputs),
+    Call(method="POST", path="/runs/log-model", report=log_model),
     Call(method="GET", path="/metrics/get-history", handler=get_history),
 )

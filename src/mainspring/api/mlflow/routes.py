@@ -42,7 +42,7 @@ def routes(app: App) -> list[BaseRoute]:
         found += [
             Route(
                 f"{prefix}/2.0/mlflow{call.path}",
-                endpoint(app, call.handler),
+                endpoint(app, call),
                 methods=[call.method],
             )
             for call in _CALLS
