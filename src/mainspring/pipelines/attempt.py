@@ -18,6 +18,7 @@ from mainspring.domain.pipeline import LogLine, StepState, StoredValue
 from mainspring.pipelines.cache_keys import CacheKey
 from mainspring.pipelines.context import PROGRESS_FILE, progress_text
 from mainspring.pipelines.plan import Part
+from mainspring.pipelines.secrets import Masker
 from mainspring.pipelines.snapshot import unwritable
 from mainspring.pipelines.task import ANSWER_FILE, TASK_FILE, Answer, Done, Task
 from mainspring.pipelines.zygote import Zygote
@@ -63,6 +64,7 @@ class Attempt:
         self.number = number
         self.key = key
         self.lines: list[LogLine] = []
+        self._masker = Masker(task.environment)
         self._scratch = Path(task.scratch)
         self._project = task.project
         self._seq = 0
@@ -150,7 +152,7 @@ class Attempt:
         if self._stopped is not None:
             return self._told(self._stopped, self._place)
         if answer is not None and not isinstance(answer, Done):
-            error = f"{self.node.step} failed: {answer.error}"
+            error = f"{self.node.step} failed: {self._masker.mask(answer.error)}"
             return self._told(
                 Outcome(state=StepState.FAILED, error=error, kinds=answer.kinds), answer.where
             )
@@ -200,13 +202,14 @@ class Attempt:
             told_at = path.stat().st_mtime_ns
             if told_at != self._progress_at:
                 self._progress_at = told_at
-                self._keep("progress", progress_text(path.read_bytes()))
+                self._keep("progress", self._masker.mask(progress_text(path.read_bytes())))
 
     def _add(self, stream: _Stream, raw: bytes) -> None:
         # A progress bar draws over its line; its last state is what is worth keeping.
         text = raw.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace").replace("\0", "")
         if stream.name == "err" and self._place is None and self._stopped is not None:
             self._place = self._place_in(text)
+        text = self._masker.mask(text)
         self._tail.append(text[:200])
         self._keep(stream.name, text)
 

@@ -523,6 +523,29 @@ def test_steps_see_no_secrets_of_ours(flow: Flow, monkeypatch: pytest.MonkeyPatc
     }
 
 
+def test_values_of_secret_variables_are_not_kept(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_PASSWORD", "tiger-lily-7")
+    monkeypatch.setenv("REGION", "north-east")
+    flow.write(
+        one_step(
+            "password = os.environ['WAREHOUSE_PASSWORD']\n"
+            "print('login', password, os.environ['REGION'])\n"
+            "print('at postgresql://ann:hunter2@db/rides', file=sys.stderr)\n"
+            "raise OSError('refused: ' + password)"
+        )
+    )
+
+    run = flow.run()
+
+    kept = "\n".join([*flow.log(run), run.error or ""])
+    assert "login *** north-east" in kept
+    assert "postgresql://ann:***@db/rides" in kept
+    assert "OSError: refused: ***" in kept
+    assert "tiger-lily" not in kept
+
+
 def test_a_step_runs_beside_the_projects_files_and_has_no_input(flow: Flow) -> None:
     flow.write('{"limit": 3}', "limits.json")
     flow.write(

@@ -1,0 +1,40 @@
+"""Keeping the values of secret variables out of what steps print."""
+
+import re
+from collections.abc import Mapping
+
+MASK = "***"
+# A shorter value would be found by chance in ordinary text.
+_SHORTEST = 6
+_SECRET = re.compile(
+    r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|PWD|CREDENTIALS?|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SAS|DSN)(_|$|S$)",
+    re.IGNORECASE,
+)
+_NOT_SECRET = frozenset({"PWD", "OLDPWD"})
+_IN_URL = re.compile(r"(?<=://)([^/\s:@]+):([^/\s@]+)(?=@)")
+
+
+class Masker:
+    """Replaces the values of an environment's secret variables, and passwords in URLs, by `***`.
+
+    >>> Masker({"DB_PASSWORD": "tiger-lily"}).mask("login with tiger-lily at postgresql://me:pw@host/db")
+    'login with *** at postgresql://me:***@host/db'
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        values = {
+            line
+            for name, value in environment.items()
+            if name not in _NOT_SECRET and _SECRET.search(name)
+            for line in value.splitlines()
+            if len(line.strip()) >= _SHORTEST
+        }
+        # The longest first: one secret may be the beginning of another.
+        longest = sorted((re.escape(value) for value in values), key=len, reverse=True)
+        self._values = re.compile("|".join(longest)) if longest else None
+
+    def mask(self, text: str) -> str:
+        """The text without what is secret."""
+        if self._values is not None:
+            text = self._values.sub(MASK, text)
+        return _IN_URL.sub(rf"\1:{MASK}", text) if "://" in text else text
