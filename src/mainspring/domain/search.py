@@ -31,6 +31,14 @@ class FieldType(StrEnum):
     """Text that can also be looked for in a list."""
     PAIR = "pair"
     """Text under a free key, which may be lacking: tags and parameters."""
+    PATTERN = "pattern"
+    """Text that can be looked for in a list, or by a regular expression."""
+    PATTERN_PAIR = "pattern pair"
+    """Text under a free key, which may be lacking, also by a regular expression."""
+    CONTENT = "content"
+    """A long text, in which words are looked for."""
+    JSON = "json"
+    """A number or a text under a free key, which may be lacking."""
 
 
 _COMPARISONS = frozenset({"=", "!=", "<", "<=", ">", ">="})
@@ -40,6 +48,10 @@ OPERATORS: Mapping[FieldType, frozenset[str]] = {
     FieldType.TEXT: _MATCHES,
     FieldType.ID: _MATCHES | {"IN", "NOT IN"},
     FieldType.PAIR: _MATCHES | {"IS NULL", "IS NOT NULL"},
+    FieldType.PATTERN: _MATCHES | {"IN", "NOT IN", "RLIKE"},
+    FieldType.PATTERN_PAIR: _MATCHES | {"RLIKE", "IS NULL", "IS NOT NULL"},
+    FieldType.CONTENT: frozenset({"LIKE", "ILIKE"}),
+    FieldType.JSON: _MATCHES | _COMPARISONS | {"RLIKE", "IS NULL", "IS NOT NULL"},
 }
 
 Value = str | float | tuple[str, ...] | None
@@ -216,7 +228,7 @@ def _clause(
 
 def _operator(tokens: Sequence[_Token], position: int, text: str) -> tuple[str, int]:
     words = [token.text.upper() for token in tokens[position : position + 3]]
-    for known in ("IS NOT NULL", "IS NULL", "NOT IN", "LIKE", "ILIKE", "IN"):
+    for known in ("IS NOT NULL", "IS NULL", "NOT IN", "LIKE", "ILIKE", "RLIKE", "IN"):
         parts = known.split()
         if words[: len(parts)] == parts:
             return known, position + len(parts)
@@ -243,7 +255,8 @@ def _list(tokens: Sequence[_Token], position: int, text: str) -> tuple[tuple[str
 
 
 def _scalar(text: str, type_: FieldType, of: str) -> str | float:
-    if type_ is not FieldType.NUMBER:
+    is_number = type_ is FieldType.NUMBER or (type_ is FieldType.JSON and text[0] not in "'\"")
+    if not is_number:
         return _quoted(text, of)
     try:
         return float(text)

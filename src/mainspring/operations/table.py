@@ -12,6 +12,7 @@ from mainspring.operations import (
     registry,
     services,
     serving,
+    traces,
     tracking,
 )
 from mainspring.operations.operation import Operation
@@ -21,6 +22,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *datasets.OPERATIONS,
     *quality.OPERATIONS,
     *tracking.OPERATIONS,
+    *traces.OPERATIONS,
     *pipelines.OPERATIONS,
     *registry.OPERATIONS,
     *serving.OPERATIONS,

@@ -38,6 +38,7 @@ from mainspring.api.address import (
 from mainspring.api.edge import Edge, Measures
 from mainspring.api.errors import answer
 from mainspring.api.mlflow import routes as mlflow
+from mainspring.api.otlp import routes as otlp
 from mainspring.api.rest import routes as rest
 from mainspring.api.rest.stream import EventHub
 from mainspring.api.security import Guard
@@ -173,6 +174,7 @@ def _routes(app: App, hub: EventHub) -> list[BaseRoute]:
         *rest.routes(app, hub),
         *login.routes(app, styles=(assets().url("app.css"),)),
         *mlflow.routes(app),
+        *otlp.routes(app),
         *ui.routes(app),
     ]
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DataError, DBAPIError
 
 from mainspring.kernel.errors import Invalid, MainspringError, Unavailable
+from mainspring.store.patterns import matches
 
 _BUSY_SECONDS = 30
 _AUDIT_LOCK = 0x6D61696E
@@ -142,6 +143,7 @@ def _prepare_sqlite(driver: Any, _record: object) -> None:
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
     cursor.close()
+    driver.create_function("matches", 2, matches, deterministic=True)
 
 
 class Postgres:

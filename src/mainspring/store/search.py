@@ -27,6 +27,7 @@ from mainspring.domain.search import Clause, Order
 from mainspring.kernel.digests import digest_of_parts
 from mainspring.kernel.errors import Invalid
 from mainspring.kernel.paging import Key, key_of, token_of
+from mainspring.store.patterns import check_pattern
 from mainspring.store.tx import Tx
 
 _Expression = ColumnElement[Any]
@@ -124,6 +125,8 @@ def compare(tx: Tx, left: _Expression, clause: Clause) -> _Expression:
             return _like(tx, left, value)
         case "ILIKE", str():
             return func.lower(left).like(func.lower(_pattern(value)), escape="\\")
+        case "RLIKE", str():
+            return _found_in(tx, left, value)
         case "IN", tuple():
             return left.in_(value)
         case "NOT IN", tuple():
@@ -139,6 +142,13 @@ def _like(tx: Tx, left: _Expression, pattern: str) -> _Expression:
     signs = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
     glob = "".join(signs.get(letter, letter) for letter in pattern)
     return left.op("GLOB", is_comparison=True)(glob)
+
+
+def _found_in(tx: Tx, left: _Expression, pattern: str) -> _Expression:
+    check_pattern(pattern)
+    if tx.is_sqlite:
+        return func.matches(pattern, left)
+    return left.op("~", is_comparison=True)(pattern)
 
 
 def _pattern(text: str) -> str:

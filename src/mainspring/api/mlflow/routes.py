@@ -11,6 +11,8 @@ from mainspring.api.mlflow import (
     logging,
     models,
     runs,
+    trace_assessments,
+    traces,
     versions,
 )
 from mainspring.api.mlflow.errors import answer
@@ -30,6 +32,7 @@ _CALLS = (
     *models.CALLS,
     *versions.CALLS,
 )
+_TRACE_CALLS = (*trace_assessments.CALLS, *traces.CALLS)
 _PREFIXES = ("/api", "/ajax-api")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -46,6 +49,15 @@ def routes(app: App) -> list[BaseRoute]:
                 methods=[call.method],
             )
             for call in _CALLS
+        ]
+        found += [
+            Route(
+                f"{prefix}/{version}/mlflow{call.path}",
+                endpoint(app, call),
+                methods=[call.method],
+            )
+            for version in ("2.0", "3.0")
+            for call in _TRACE_CALLS
         ]
         found.append(Route(f"{prefix}/3.0/mlflow/server-info", _server_info, methods=["GET"]))
         found += [

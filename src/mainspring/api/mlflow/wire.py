@@ -128,6 +128,20 @@ class Params:
             raise self._wrong(name, value)
         return Params(value, f"{self._prefix}{name}.")
 
+    def mapping(self, name: str) -> dict[str, str]:
+        """An object of texts; empty if it is not there."""
+        value = self._values.get(name)
+        if value is None:
+            return {}
+        texts = isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+        if not texts:
+            raise self._wrong(name, value)
+        return dict(value)
+
+    def anything(self, name: str) -> Any:
+        """A parameter that may be any JSON; None if it is not there."""
+        return self._values.get(name)
+
     def pairs(self, name: str) -> list[tuple[str, str]]:
         """A list of `{key, value}`."""
         return [(each.text("key"), each.optional_text("value")) for each in self.items(name)]

@@ -10,6 +10,7 @@ from mainspring.store.tables import (
     registry,
     services,
     serving,
+    traces,
     tracking,
 )
 from mainspring.store.tables.metadata import metadata
@@ -26,4 +27,5 @@ __all__ = [
     "services",
     "serving",
     "tracking",
+    "traces",
 ]

@@ -1,0 +1,1 @@
+"""The traces room's SQL, a file for each noun."""
