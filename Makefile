@@ -6,7 +6,7 @@ DEMO_FLAGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-servers setup-mlflow lock demo test test-all check lint types arch docs bench fmt clean
+.PHONY: help setup setup-servers setup-mlflow setup-ge lock demo test test-all check lint types arch docs bench fmt clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,10 +30,18 @@ setup-servers: ## install the servers that tests start (PostgreSQL, Chromium), i
 
 setup-mlflow: .venv-mlflow/installed ## make the environment with the real MLflow client
 
+.venv-ge/installed: requirements/ge.txt
+	test -x .venv-ge/bin/python || $(PYTHON) -m venv .venv-ge
+	.venv-ge/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/ge.txt
+	touch $@
+
+setup-ge: .venv-ge/installed ## make the environment with the real Great Expectations
+
 lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/base.txt
 	$(BIN)/uv pip compile pyproject.toml --upgrade --extra postgres --group dev --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/dev.txt
 	$(BIN)/uv pip compile requirements/mlflow.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/mlflow.txt
+	$(BIN)/uv pip compile requirements/ge.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/ge.txt
 
 demo: setup ## run the whole loop on real data (DEMO_FLAGS="--exit --no-browser" ends by itself)
 	$(BIN)/mainspring demo $(DEMO_FLAGS)
@@ -43,7 +51,7 @@ test: setup setup-servers ## the quick tests
 
 # The journeys run apart because each needs the whole machine, the browser tests because their driver keeps
 # an event loop in the thread that other tests need.
-test-all: setup setup-servers setup-mlflow ## every test: also the slow ones, the browser, the real MLflow client
+test-all: setup setup-servers setup-mlflow setup-ge ## every test: also the slow ones, the browser, the real MLflow client
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser" --ignore=tests/journeys
 	$(BIN)/python -m pytest tests/journeys
 	$(BIN)/python -m pytest tests/browser
@@ -71,4 +79,4 @@ bench: setup ## measure against peers in the same run; prints ratios
 check: lint types arch docs test-all ## all that CI runs
 
 clean: ## delete the environments and caches
-	rm -rf $(VENV) .venv-mlflow .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-mlflow .venv-ge .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

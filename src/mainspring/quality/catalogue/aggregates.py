@@ -202,8 +202,8 @@ def column_most_common_value_to_be_in_set(
     present = scope.present(column)
     known = _known(scope, column, value_set)
 
-    def judge(common: "pl.Series | None") -> Judged:
-        values = sorted((plain(v) for v in common), key=str) if common is not None else []
+    def judge(common: list[Any] | None) -> Judged:
+        values = sorted((plain(v) for v in common or ()), key=str)
         inside = [value for value in values if value in known]
         passed = bool(inside) if ties_okay else len(values) == 1 and len(inside) == 1
         return Judged(passed=passed, observed=_listed(values), value=values)
@@ -240,8 +240,8 @@ def _distinct(
 ) -> ValueCheck:
     known = _known(scope, column, value_set)
 
-    def judge(found: "pl.Series | None") -> Judged:
-        values = [plain(value) for value in found] if found is not None else []
+    def judge(found: list[Any] | None) -> Judged:
+        values = [plain(value) for value in found or ()]
         added = [value for value in values if value not in known]
         lacking = [value for value in known if value not in set(values)]
         passed = (may_add or not added) and (may_lack or not lacking)

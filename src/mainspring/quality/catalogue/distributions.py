@@ -5,6 +5,7 @@ is the failure that tests on the values alone never see.
 """
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -61,7 +62,7 @@ def _of_values(
     counted = scope.present(column).value_counts(name="#").implode()
 
     def judge(found: Any) -> Judged:
-        pairs = [tuple(item.values()) for item in found.to_list()] if found is not None else []
+        pairs = [tuple(item.values()) for item in found or ()]
         counts = {_key(value): int(count) for value, count in pairs}
         total = sum(counts.values())
         known = {_key(value): weight for value, weight in zip(values, weights, strict=True)}
@@ -91,9 +92,10 @@ def _of_bins(
     low = tails[0] * (1 - tail - internal) + tail / 2 if "tail_weights" in partition else tail / 2
     high = tails[1] * (1 - tail - internal) + tail / 2 if "tail_weights" in partition else tail / 2
     present = scope.number(column)
+    lasts = [False] * (len(edges) - 2) + [True]
     inside = [
         ((present >= a) & ((present <= b) if last else (present < b))).sum()
-        for a, b, last in zip(edges, edges[1:], [False] * (len(edges) - 2) + [True], strict=True)
+        for (a, b), last in zip(pairwise(edges), lasts, strict=True)
     ]
     measures = [(present < edges[0]).sum(), *inside, (present > edges[-1]).sum()]
 

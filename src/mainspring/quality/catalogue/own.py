@@ -62,4 +62,4 @@ def function_to_pass(
     failing = pl.Series(answer.failing or (), dtype=pl.UInt32)
     violations = pl.int_range(pl.len(), dtype=pl.UInt32).is_in(failing.implode())
     said = answer.observed or function
-    return scope.rows(list(scope.types)[:1], violations, said, considered=pl.lit(True))
+    return scope.rows(list(scope.types)[:1], violations, said, everywhere=True)

@@ -163,20 +163,23 @@ class Scope:
         expected: str,
         *,
         considered: "pl.Expr | None" = None,
+        everywhere: bool = False,
         shows: "pl.Expr | None" = None,
     ) -> RowCheck:
-        """A check of rows; by default it speaks of those with a value in its one column."""
-        asked = self.expectation
-        if considered is None:
+        """A check of rows: `everywhere`, where `considered`, or by default where its one column has a value."""
+        asked, where = self.expectation, self.where
+        if everywhere:
+            considered = where
+        elif considered is None:
             considered = self.value(columns[0]).is_not_null()
-        elif (where := self.where) is not None:
+        elif where is not None:
             considered = considered & where
         return RowCheck(
             check=asked.that,
             columns=tuple(columns),
             severity=asked.severity,
             expected=self._said(expected),
-            violations=violations & considered,
+            violations=violations if considered is None else violations & considered,
             considered=considered,
             max_share=1.0 - asked.mostly,
             observed=_unexpected,

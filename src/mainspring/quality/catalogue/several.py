@@ -73,11 +73,11 @@ def compound_columns_to_be_unique(
     import polars as pl
 
     considered = _considered(scope, column_list, ignore_row_if)
-    asked = considered if scope.where is None else considered & scope.where
-    names = [value_of(name, scope.type_of(name)).alias(name) for name in column_list]
-    key = pl.when(asked).then(pl.struct(names))
+    key = pl.struct([value_of(name, scope.type_of(name)).alias(name) for name in column_list])
+    for asked in (considered, scope.where):
+        key = key if asked is None else pl.when(asked).then(key)
     said = f"no two rows alike in {', '.join(column_list)}"
-    return scope.rows(column_list, key.is_duplicated(), said, considered=considered)
+    return _rows(scope, column_list, key.is_duplicated(), said, ignore_row_if)
 
 
 @entry
@@ -151,10 +151,12 @@ def _rows(
     ignore_row_if: IgnoreRow,
 ) -> RowCheck:
     considered = _considered(scope, columns, ignore_row_if)
-    return scope.rows(columns, violations, expected, considered=considered)
+    everywhere = considered is None
+    return scope.rows(columns, violations, expected, considered=considered, everywhere=everywhere)
 
 
-def _considered(scope: Scope, columns: Sequence[str], ignore_row_if: IgnoreRow) -> "pl.Expr":
+def _considered(scope: Scope, columns: Sequence[str], ignore_row_if: IgnoreRow) -> "pl.Expr | None":
+    """The rows that are not ignored; None if none is."""
     import polars as pl
 
     missing = [_value(scope, name).is_null() for name in columns]
@@ -164,7 +166,7 @@ def _considered(scope: Scope, columns: Sequence[str], ignore_row_if: IgnoreRow) 
         case "either_value_is_missing" | "any_value_is_missing":
             return ~pl.any_horizontal(missing)
         case _:
-            return pl.lit(True)
+            return None
 
 
 def _value(scope: Scope, column: str) -> "pl.Expr":

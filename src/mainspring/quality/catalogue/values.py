@@ -18,19 +18,15 @@ if TYPE_CHECKING:
 @entry
 def column_values_to_not_be_null(scope: Scope, *, column: str) -> RowCheck:
     """Every row has a value."""
-    import polars as pl
-
     violations = _raw(scope, column).is_null()
-    return scope.rows([column], violations, "a value", considered=pl.lit(True))
+    return scope.rows([column], violations, "a value", everywhere=True)
 
 
 @entry
 def column_values_to_be_null(scope: Scope, *, column: str) -> RowCheck:
     """No row has a value."""
-    import polars as pl
-
     violations = _raw(scope, column).is_not_null()
-    return scope.rows([column], violations, "no value", considered=pl.lit(True))
+    return scope.rows([column], violations, "no value", everywhere=True)
 
 
 @entry
