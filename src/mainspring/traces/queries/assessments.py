@@ -35,12 +35,12 @@ def put_assessment(tx: Tx, assessment: Assessment) -> bool:
     }
     new = insert_into(tx, assessments).values(row)
     kept = {name: new.excluded[name] for name in row if name not in ("id", "trace")}
-    result = tx.execute(
+    written = tx.execute(
         new.on_conflict_do_update(
-            index_elements=["id"], set_=kept, where=assessments.c.trace == assessment.trace
-        )
+            index_elements=["id"], set_=kept, where=assessments.c.trace == new.excluded.trace
+        ).returning(assessments.c.id)
     )
-    return result.rowcount == 1
+    return written.first() is not None
 
 
 def assessment(tx: Tx, trace: str, id_: str) -> Assessment | None:

@@ -95,12 +95,14 @@ def put_trace(tx: Tx, trace: Trace) -> bool:
     kept = {name: other[name] for name in said if name not in ("id", "experiment")}
     for preview in ("request_preview", "response_preview"):
         kept[preview] = _first(other[preview], traces.c[preview])
-    result = tx.execute(
-        new.values(said).on_conflict_do_update(
+    written = tx.execute(
+        new.values(said)
+        .on_conflict_do_update(
             index_elements=["id"], set_=kept, where=traces.c.experiment == other.experiment
         )
+        .returning(traces.c.id)
     )
-    return result.rowcount == 1
+    return written.first() is not None
 
 
 def experiments_of(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
