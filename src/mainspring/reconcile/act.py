@@ -27,7 +27,7 @@ from mainspring.reconcile.actions import (
     StartTraining,
     TakeBack,
 )
-from mainspring.reconcile.judging import judge_candidate
+from mainspring.reconcile.judging import judge_model
 from mainspring.reconcile.observe import Evaluations
 from mainspring.reconcile.registering import registration_of
 from mainspring.registry.requests import GetModelVersionById, RecordGateResults
@@ -135,10 +135,11 @@ class Hands:
         deployment = self._call(GetDeployment(service=action.service))
         champion = deployment.champion if deployment else None
         _, evaluation = self._run_with_evaluation(action.run)
-        results = judge_candidate(
+        results = judge_model(
             self._settings,
             service.spec.gates,
-            version,
+            version.manifest,
+            metrics=version.metrics,
             champion=self._version(champion) if champion else None,
             evaluation=evaluation,
         )

@@ -7,7 +7,7 @@ which must not keep other loops waiting. The models themselves run one process f
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -49,21 +49,22 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     target: str | None = None
 
 
-def judge_candidate(
+def judge_model(
     settings: Settings,
     gates: Sequence[Gate],
-    version: ModelVersion,
+    model: Digest,
     *,
+    metrics: Mapping[str, float],
     champion: ModelVersion | None,
     evaluation: Evaluation,
 ) -> tuple[GateResult, ...]:
-    """What the gates say of a version; raises `Unavailable` if the judging process was killed."""
+    """What the gates say of a model with these metrics; raises `Unavailable` if the judging process was killed."""
     job = Job(
         blobs=str(settings.blobs_path),
         work=str(settings.work_path),
         gates=tuple(gates),
-        metrics=version.metrics,
-        candidate=version.manifest,
+        metrics=dict(metrics),
+        candidate=model,
         champion=champion.manifest if champion else None,
         champion_metrics=champion.metrics if champion else None,
         table=evaluation.table,

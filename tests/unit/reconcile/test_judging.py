@@ -12,7 +12,7 @@ from mainspring.domain.evaluation import Evaluation
 from mainspring.domain.gate import Gate, GateOutcome, GateResult, VersusChampion
 from mainspring.domain.model import ModelVersion
 from mainspring.reconcile.judge_process import results_of
-from mainspring.reconcile.judging import Job, judge_candidate
+from mainspring.reconcile.judging import Job, judge_model
 from mainspring.testing.models import a_trick_model, a_version_of
 
 ROWS = pl.DataFrame({"x": [float(n % 50) for n in range(300)]}).with_columns(y=pl.col("x") * 2)
@@ -56,10 +56,12 @@ def test_a_better_candidate_passes_with_its_evidence(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     evaluation = Evaluation(table=bench.table, target="y")
 
-    (result,) = judge_candidate(
+    candidate = bench.version(2.0)
+    (result,) = judge_model(
         bench.settings,
         GATES,
-        bench.version(2.0),
+        candidate.manifest,
+        metrics=candidate.metrics,
         champion=bench.version(3.0, number=2),
         evaluation=evaluation,
     )

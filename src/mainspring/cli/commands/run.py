@@ -164,11 +164,12 @@ def work_on(
         app.settings,
         requested,
         tracking_uri=_tracking_uri(session),
-        watch=None if quiet else lambda seen: session.note(_told(seen)),
+        watch=None if quiet else lambda seen: session.note(told(seen)),
     )
 
 
-def _told(seen: "StepAttempt | LogLine") -> str:
+def told(seen: "StepAttempt | LogLine") -> str:
+    """What happens in a run, in one line."""
     from mainspring.cli.commands.logs import log_text
     from mainspring.domain.pipeline import LogLine, StepState
 
