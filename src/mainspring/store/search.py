@@ -5,20 +5,15 @@ rows that are written meanwhile neither repeat nor hide others.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    FromClause,
     Row,
-    Select,
     and_,
-    case,
     exists,
     func,
-    literal,
     or_,
     select,
 )
@@ -27,42 +22,21 @@ from mainspring.domain.search import Clause, Order
 from mainspring.kernel.digests import digest_of_parts
 from mainspring.kernel.errors import Invalid
 from mainspring.kernel.paging import Key, key_of, token_of
+from mainspring.store.parts import Part, Presence, Term, after, ordered, part_of, presences
 from mainspring.store.patterns import check_pattern
+from mainspring.store.searchable import Owned, Searchable
 from mainspring.store.tx import Tx
+
+__all__ = ["IS_NOT", "Owned", "Searchable", "compare", "condition", "search"]
 
 _Expression = ColumnElement[Any]
 
 IS_NOT = "IS NOT"
 """No word of the grammar: unlike `!=` it is also true of what lacks the key."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owned:
-    """A table with rows of `owner`: keys with values, or (for datasets) columns named in `fields`."""
-
-    table: FromClause
-    owner: str
-    fields: Mapping[str, _Expression] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Searchable:
-    """What is searched: rows of `table`, their attributes as expressions, and what belongs to them.
-
-    `tie` are the fields that every order ends with, the last of which is unique.
-    """
-
-    table: FromClause
-    id: _Expression
-    attributes: Mapping[str, _Expression]
-    owned: Mapping[str, Owned] = field(default_factory=dict)
-    tie: tuple[Order, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Term:
-    expression: _Expression
-    is_descending: bool = False
+# Clauses that a sorted index answers, and what is few enough to be looked at one by one.
+_RANGES = frozenset({"=", "<", "<=", ">", ">="})
+_FEW = 500
 
 
 def search(
@@ -70,32 +44,71 @@ def search(
     target: Searchable,
     *,
     where: Sequence[_Expression],
+    scope: Sequence[_Expression] = (),
     clauses: Sequence[Clause],
     order: Sequence[Order],
     limit: int,
     page_token: str | None,
 ) -> tuple[list[Row[Any]], str | None]:
-    """The rows of one page, and the token of the next; raises `Invalid` for a token of another search."""
+    """The rows of one page, and the token of the next; raises `Invalid` for a token of another search.
+
+    What has a value in the first field of the order comes first, then what is NaN there, then what lacks it.
+    These are read one after the other, so that each can be read in the order of an index.
+    """
     ties = [o for o in target.tie if (o.entity, o.key) not in {(e.entity, e.key) for e in order}]
-    source, terms = _terms(target, [*order, *ties])
-    labels = [f"sort_{number}" for number in range(len(terms))]
-    query = (
-        select(
-            *target.table.c,
-            *(term.expression.label(name) for name, term in zip(labels, terms, strict=True)),
-        )
-        .select_from(source)
-        .where(*where, *(condition(tx, target, clause) for clause in clauses))
-    )
+    whole = [*order, *ties]
     search_digest = _digest(clauses, order)
-    if page_token is not None:
-        query = query.where(_after(terms, _values(page_token, search_digest, len(terms))))
-    rows = list(tx.execute(_ordered(query, terms).limit(limit + 1)))
+    reached, key = _position(page_token, search_digest) if page_token else (Presence.VALUE, None)
+    clauses, few = _without_rare(tx, target, clauses)
+    rows: list[Row[Any]] = []
+    last = reached
+    for presence in presences(target, whole[0]):
+        if presence < reached or len(rows) > limit:
+            continue
+        part = part_of(tx, target, whole, presence)
+        query = part.query.where(*where, *few, *(() if part.is_scoped else scope))
+        query = query.where(*(_in_part(tx, target, clause, part, whole[0]) for clause in clauses))
+        if presence is reached and key is not None:
+            query = query.where(after(part.terms, _values(key, part.terms)))
+        found = list(tx.execute(ordered(query, part.terms).limit(limit + 1 - len(rows))))
+        # The row before the one too many is where the next page begins.
+        if found and len(rows) < limit:
+            last = presence
+        rows += found
     if len(rows) <= limit:
         return rows, None
     page = rows[:limit]
-    key: Key = [search_digest, *(_storable(getattr(page[-1], name)) for name in labels)]
-    return page, token_of(key)
+    names = [name for name in page[-1]._fields if name.startswith("sort_")]
+    return page, token_of(
+        [search_digest, int(last), *(_storable(getattr(page[-1], name)) for name in names)]
+    )
+
+
+def _without_rare(
+    tx: Tx, target: Searchable, clauses: Sequence[Clause]
+) -> tuple[Sequence[Clause], list[_Expression]]:
+    """The clauses without one that few match, and the few: looking at those is quicker than any order."""
+    for clause in clauses:
+        owned = target.owned.get(clause.entity)
+        if owned is None or owned.within is None or clause.operator not in _RANGES:
+            continue
+        c = owned.table.c
+        query = select(c[owned.owner]).where(
+            owned.within(owned.table), c.key == clause.key, compare(tx, c.value, clause)
+        )
+        ids = list(tx.execute(query.limit(_FEW + 1)).scalars())
+        if len(ids) <= _FEW:
+            others = [each for each in clauses if each is not clause]
+            return others, [target.id.in_(ids)]
+    return clauses, []
+
+
+def _in_part(tx: Tx, target: Searchable, clause: Clause, part: Part, first: Order) -> _Expression:
+    """A clause as a condition on a part's rows; one about the first field bounds the range that is read."""
+    is_same = (clause.entity, clause.key) == (first.entity, first.key)
+    if part.joined is None or not is_same or clause.operator.startswith("IS "):
+        return condition(tx, target, clause)
+    return _matches(tx, part.joined.c.value, clause)
 
 
 def condition(tx: Tx, target: Searchable, clause: Clause) -> _Expression:
@@ -114,7 +127,14 @@ def condition(tx: Tx, target: Searchable, clause: Clause) -> _Expression:
         return exists().where(found)
     if clause.operator == IS_NOT:
         return ~exists().where(found, table.c.value == clause.value)
-    return exists().where(found, compare(tx, table.c.value, clause))
+    return exists().where(found, _matches(tx, table.c.value, clause))
+
+
+def _matches(tx: Tx, value: _Expression, clause: Clause) -> _Expression:
+    if clause.entity == "metric" and clause.operator == "!=":
+        # NaN, which is NULL, differs from every number.
+        return or_(value.is_(None), compare(tx, value, clause))
+    return compare(tx, value, clause)
 
 
 def compare(tx: Tx, left: _Expression, clause: Clause) -> _Expression:
@@ -156,46 +176,6 @@ def _pattern(text: str) -> str:
     return text.replace("\\", "\\\\")
 
 
-def _terms(target: Searchable, order: Sequence[Order]) -> tuple[FromClause, list[_Term]]:
-    """The source with what has to be joined for sorting, and the terms: none of them is ever NULL."""
-    source, terms = target.table, []
-    for each in order:
-        if each.entity == "attribute":
-            value, rank = target.attributes[each.key], None
-        else:
-            owned = target.owned[each.entity]
-            table = owned.table.alias()
-            match = and_(table.c[owned.owner] == target.id, table.c.key == each.key)
-            source = source.outerjoin(table, match)
-            # A metric that is there and NULL is NaN: after the numbers, before what is lacking.
-            value, rank = table.c.value, case((table.c.key.is_(None), 2), else_=1)
-        terms.append(
-            _Term(expression=case((value.is_not(None), 0), else_=rank if rank is not None else 1))
-        )
-        neutral = literal("") if value.type.python_type is str else literal(0)
-        terms.append(
-            _Term(expression=func.coalesce(value, neutral), is_descending=each.is_descending)
-        )
-    return source, terms
-
-
-def _ordered(query: Select[Any], terms: Sequence[_Term]) -> Select[Any]:
-    return query.order_by(
-        *(term.expression.desc() if term.is_descending else term.expression for term in terms)
-    )
-
-
-def _after(terms: Sequence[_Term], values: Sequence[Any]) -> _Expression:
-    """Whether a row comes after the one with these sort values."""
-    ways: list[_Expression] = []
-    same: list[_Expression] = []
-    for term, value in zip(terms, values, strict=True):
-        here = term.expression
-        ways.append(and_(*same, here < value if term.is_descending else here > value))
-        same.append(here == value)
-    return or_(*ways)
-
-
 def _digest(clauses: Sequence[Clause], order: Sequence[Order]) -> str:
     return digest_of_parts([repr(tuple(clauses)), repr(tuple(order))])[7:23]
 
@@ -208,12 +188,35 @@ def _storable(value: Any) -> str | int | float | None:
     return plain
 
 
-def _values(token: str, search_digest: str, count: int) -> list[Any]:
-    key = key_of(token)
-    if len(key) != count + 1 or key[0] != search_digest:
-        raise Invalid(
-            "this page token belongs to another search",
-            code="bad_page_token",
-            hint="Repeat the filter and the order that it came with.",
-        )
-    return [float(str(v)[1:]) if v in ("\0inf", "\0-inf") else v for v in key[1:]]
+def _position(token: str, search_digest: str) -> tuple[Presence, Key]:
+    """Where a page begins: in which part, and after which sort values."""
+    match key_of(token):
+        case [str(digest), int(presence), *values] if digest == search_digest and presence in (
+            0,
+            1,
+            2,
+        ):
+            return Presence(presence), values
+    raise _of_another_search()
+
+
+def _values(key: Key, terms: Sequence[Term]) -> list[Any]:
+    values = [float(str(v)[1:]) if v in ("\0inf", "\0-inf") else v for v in key]
+    if len(values) != len(terms) or not all(map(_fits, values, terms)):
+        raise _of_another_search()
+    return values
+
+
+def _fits(value: Any, term: Term) -> bool:
+    if isinstance(value, str):
+        return term.expression.type.python_type is str and "\0" not in value
+    is_number = isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
+    return is_number and term.expression.type.python_type is not str
+
+
+def _of_another_search() -> Invalid:
+    return Invalid(
+        "this page token belongs to another search",
+        code="bad_page_token",
+        hint="Repeat the filter and the order that it came with.",
+    )

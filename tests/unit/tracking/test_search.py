@@ -71,7 +71,7 @@ def runs(any_app: App) -> App:
         ("metrics.rmse < 1.5", "a"),
         ("metrics.rmse >= 1 AND metric.rmse <= 2", "ba"),
         ("metrics.rmse > 1e300", "e"),
-        ("metrics.rmse != 1", "eb"),
+        ("metrics.rmse != 1", "ecb"),
         ("metrics.`f 1` = 0.5", "a"),
         ('metrics."f 1" = 0.5', "a"),
         ("params.depth = '6'", "a"),

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Row,
     insert,
     literal,
@@ -124,7 +123,7 @@ def hydrated_runs(tx: Tx, rows: Sequence[Row[Any]]) -> list[Run]:
     ]
 
 
-def _runs() -> Searchable:
+def _runs(experiment_ids: Sequence[str]) -> Searchable:
     return Searchable(
         table=runs,
         id=runs.c.id,
@@ -141,8 +140,13 @@ def _runs() -> Searchable:
             + runs.c.id
             + literal("/artifacts"),
         },
+        sorts={"start_time": runs.c.started_at, "end_time": runs.c.ended_at},
         owned={
-            "metric": Owned(table=metric_series, owner="run"),
+            "metric": Owned(
+                table=metric_series,
+                owner="run",
+                within=lambda table: table.c.experiment.in_(experiment_ids),
+            ),
             "param": Owned(table=run_params, owner="run"),
             "tag": Owned(table=run_tags, owner="run"),
             "dataset": Owned(
@@ -173,13 +177,11 @@ def search_runs(
     page_token: str | None,
 ) -> tuple[list[Run], str | None]:
     """One page of runs, and the token of the next."""
-    where: list[ColumnElement[bool]] = [runs.c.experiment.in_(experiment_ids)]
-    if lifecycle is not None:
-        where.append(runs.c.lifecycle == lifecycle.value)
     rows, token = search(
         tx,
-        _runs(),
-        where=where,
+        _runs(experiment_ids),
+        where=[] if lifecycle is None else [runs.c.lifecycle == lifecycle.value],
+        scope=[runs.c.experiment.in_(experiment_ids)],
         clauses=clauses,
         order=order,
         limit=limit,
