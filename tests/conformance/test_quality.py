@@ -13,24 +13,32 @@ from mainspring.datasets.requests import (
     ListDatasets,
     ListDatasetVersions,
 )
+from mainspring.datasets.tables import read_table
 from mainspring.domain.dataset import DatasetVersionState
 from mainspring.domain.event import (
     CheckReportRecorded,
     DatasetVersionAdded,
     DatasetVersionRefused,
+    RowsQuarantined,
     SchemaAccepted,
 )
+from mainspring.domain.quarantine import QuarantineState
 from mainspring.governance.requests import ListAuditEntries, VerifyAudit
-from mainspring.kernel.errors import Invalid, NotFound
+from mainspring.kernel.errors import Conflict, Invalid, NotFound
 from mainspring.quality.checks import check_table
 from mainspring.quality.intake import IntakeResult, add_data
 from mainspring.quality.profile import decode_profile
+from mainspring.quality.release import release
 from mainspring.quality.requests import (
     AcceptSchema,
+    DiscardQuarantine,
     GetCheckReport,
+    GetQuarantine,
     GetSchema,
     ListCheckReports,
+    ListQuarantines,
     RecordCheckReport,
+    ReleaseQuarantine,
 )
 from mainspring.quality.schema_file import parse_schema
 from mainspring.testing.apps import clock_of, emitted
@@ -186,3 +194,115 @@ def test_two_who_deliver_the_same_at_once_make_one_version(any_app: App) -> None
 
     assert [result.is_new for result in results].count(True) == 1
     assert len(any_app.call(ListDatasetVersions(dataset="rides"))) == 1
+
+
+CAREFUL = TOML + (
+    '[[expect]]\nthat = "column_values_to_be_between"\ncolumn = "temp"\nmin_value = 0\n'
+    'severity = "quarantine"\nname = "no frost"\n'
+)
+FROSTY = pl.DataFrame({"temp": [10.0, -3.0, 20.0, -4.0]})
+
+
+def test_rows_that_fail_are_kept_apart_and_the_others_come_in(any_app: App) -> None:
+    any_app.call(AcceptSchema(dataset="rides", toml=CAREFUL))
+
+    result = add(any_app, FROSTY)
+
+    assert result.accepted and result.quarantine is not None and result.report is not None
+    assert read_table(any_app.blobs, result.version.manifest)["temp"].to_list() == [10.0, 20.0]
+    apart = read_table(any_app.blobs, result.quarantine.manifest)
+    assert apart.rows() == [(-3.0, "no frost"), (-4.0, "no frost")]
+    assert result.quarantine.reasons == {"no frost": 2}
+    assert result.report.quarantined_row_count == 2
+    (told,) = emitted(any_app, RowsQuarantined)
+    assert told.why == "no frost (2)"
+    assert any_app.call(ListQuarantines(dataset="rides")) == (result.quarantine,)
+    assert any_app.call(ListQuarantines(state=QuarantineState.RELEASED)) == ()
+
+
+def test_the_same_delivery_again_is_quarantined_once(any_app: App) -> None:
+    any_app.call(AcceptSchema(dataset="rides", toml=CAREFUL))
+    first = add(any_app, FROSTY)
+
+    again = add(any_app, FROSTY)
+
+    assert not again.is_new
+    assert again.quarantine == first.quarantine
+    assert len(any_app.call(ListQuarantines())) == 1
+
+
+def test_released_rows_make_a_version_that_has_them_too(any_app: App) -> None:
+    any_app.call(AcceptSchema(dataset="rides", toml=CAREFUL))
+    held = add(any_app, FROSTY).quarantine
+    assert held is not None
+
+    released = release(any_app.call, any_app.blobs, held.id, note="it did freeze")
+
+    newest = any_app.call(GetDatasetVersion(dataset="rides"))
+    assert (released.state, released.released_in) == (QuarantineState.RELEASED, newest.id)
+    temps = read_table(any_app.blobs, newest.manifest)["temp"].to_list()
+    assert temps == [10.0, 20.0, -3.0, -4.0]
+    assert newest.row_count == 4
+    with pytest.raises(Conflict, match="was released already, by"):
+        any_app.call(DiscardQuarantine(id=held.id))
+
+
+def test_rows_of_an_older_version_are_not_released(any_app: App) -> None:
+    any_app.call(AcceptSchema(dataset="rides", toml=CAREFUL))
+    held = add(any_app, FROSTY).quarantine
+    assert held is not None
+    add(any_app, pl.DataFrame({"temp": [11.0]}))
+
+    with pytest.raises(Conflict, match="version 2 has come since"):
+        release(any_app.call, any_app.blobs, held.id)
+
+    discarded = any_app.call(DiscardQuarantine(id=held.id, note="too late"))
+    assert discarded.state is QuarantineState.DISCARDED
+
+
+def test_a_delivery_of_nothing_but_bad_rows_is_refused(any_app: App) -> None:
+    any_app.call(AcceptSchema(dataset="rides", toml=CAREFUL))
+
+    result = add(any_app, pl.DataFrame({"temp": [-1.0, -2.0]}))
+
+    assert not result.accepted and result.quarantine is None
+    assert result.report is not None
+    assert [r.check for r in result.report.blocking] == ["quarantine"]
+
+
+def test_a_release_must_bring_exactly_the_rows_that_were_held(any_app: App) -> None:
+    any_app.call(AcceptSchema(dataset="rides", toml=CAREFUL))
+    result = add(any_app, FROSTY)
+    assert result.quarantine is not None
+
+    with pytest.raises(Invalid, match="make 4 rows, not 9"):
+        any_app.call(
+            ReleaseQuarantine(
+                id=result.quarantine.id,
+                manifest=result.version.manifest,
+                file_count=1,
+                size_bytes=1,
+                row_count=9,
+                columns=(),
+            )
+        )
+    with pytest.raises(NotFound, match="no quarantine 'qua_none'"):
+        any_app.call(GetQuarantine(id="qua_none"))
+
+
+def test_a_delivery_is_compared_with_the_version_before(any_app: App) -> None:
+    expects = TOML + (
+        '[[expect]]\nthat = "column_missing_share_to_match_reference"\ncolumn = "temp"\n'
+        '[[expect]]\nthat = "table_row_count_to_be_near_reference"\nmin_fraction = 0.5\n'
+    )
+    any_app.call(
+        AcceptSchema(dataset="rides", toml=expects.replace("max = 50", "max_null_share = 1"))
+    )
+    assert add(any_app, pl.DataFrame({"temp": [float(n) for n in range(100)]})).accepted
+
+    silent = add(any_app, pl.DataFrame({"temp": [1.0, None] * 50}))
+    short = add(any_app, pl.DataFrame({"temp": [1.0] * 10}))
+
+    assert silent.report is not None and short.report is not None
+    assert [r.observed for r in silent.report.blocking] == ["50.00% missing, 0.00% before"]
+    assert [r.observed for r in short.report.blocking] == ["10 rows, 100 before"]

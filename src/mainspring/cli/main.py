@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Work": {
         "data": "Add, list, compare and check out dataset versions.",
+        "quarantine": "Look at rows that checks kept out; let them in.",
         "run": "Run a pipeline here and now; read and cancel runs.",
         "plan": "Tell what a run would do, without running it.",
         "resume": "Do what is left of a run that failed or was cancelled.",
@@ -83,6 +84,7 @@ HAND_WRITTEN = {
     "apply": "mainspring.cli.commands.apply:apply",
     "data": "mainspring.cli.commands.data:data",
     "schema": "mainspring.cli.commands.schema:schema",
+    "quarantine": "mainspring.cli.commands.quarantine:quarantine",
     "run": "mainspring.cli.commands.run:run",
     "resume": "mainspring.cli.commands.run:resume",
     "fork": "mainspring.cli.commands.run:fork",

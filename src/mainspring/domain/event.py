@@ -100,6 +100,35 @@ class CheckReportRecorded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowsQuarantined(Event):
+    """Rows of a delivery failed checks that keep single rows out; the others became the version."""
+
+    subject: ClassVar[str] = "quarantine"
+    dataset: str
+    number: int
+    version: str
+    quarantine: str
+    row_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineReleased(Event):
+    subject: ClassVar[str] = "quarantine"
+    dataset: str
+    quarantine: str
+    version: str
+    row_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineDiscarded(Event):
+    subject: ClassVar[str] = "quarantine"
+    dataset: str
+    quarantine: str
+    row_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaAccepted(Event):
     subject: ClassVar[str] = "dataset"
     dataset: str

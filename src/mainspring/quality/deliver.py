@@ -4,7 +4,7 @@ from mainspring.datasets.add import announce as announce_version
 from mainspring.datasets.add import record_version
 from mainspring.datasets.requests import AddDatasetVersion
 from mainspring.domain.dataset import DatasetVersionState
-from mainspring.quality import queries, reports
+from mainspring.quality import quarantines, queries, reports
 from mainspring.quality.requests import Deliver, Delivery
 from mainspring.store.tx import Tx
 
@@ -45,4 +45,8 @@ def deliver(tx: Tx, request: Deliver) -> Delivery:
             report=stored.id if stored else "",
             failed_checks=reports.names_of_failed(report) if report else (),
         )
-    return Delivery(version=version, report=stored, is_new=is_new)
+    quarantine = None
+    if request.kept_apart is not None:
+        # A refused delivery keeps all of its rows together; people look at it whole.
+        quarantine = quarantines.keep(tx, version, request.kept_apart) if not refused else None
+    return Delivery(version=version, report=stored, is_new=is_new, quarantine=quarantine)

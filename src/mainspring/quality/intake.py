@@ -1,20 +1,27 @@
 """Taking data in: stored, profiled, checked against the schema in force, and recorded with the verdict."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from mainspring.blobs.port import BlobStore
 from mainspring.datasets.ingest import Ingested, ingest, ingest_frame
-from mainspring.datasets.tables import scan
-from mainspring.domain.check import CheckReport
+from mainspring.datasets.requests import GetDatasetVersion
+from mainspring.datasets.tables import reading_clearly, scan
+from mainspring.domain.check import CheckReport, CheckResult, Severity
 from mainspring.domain.dataset import DatasetVersion, DatasetVersionState
+from mainspring.domain.quarantine import Quarantine
 from mainspring.domain.schema import TableSchema
-from mainspring.quality.checks import check_table, not_a_table
+from mainspring.kernel.digests import Digest
+from mainspring.kernel.errors import NotFound
+from mainspring.quality.catalogue.scope import Surroundings
+from mainspring.quality.checks import Checking, not_a_table
 from mainspring.quality.measure import profile_table
-from mainspring.quality.profile import encode_profile
-from mainspring.quality.requests import Deliver, Delivery, GetSchema
+from mainspring.quality.profile import Profile, decode_profile, encode_profile
+from mainspring.quality.requests import Deliver, Delivery, GetSchema, KeptApart
 from mainspring.quality.schema_file import parse_schema
 
 if TYPE_CHECKING:
@@ -29,11 +36,13 @@ class IntakeResult:
     """What became of data that was handed in.
 
     `report` is None if the dataset has no schema. `is_new` is false if the very same was there already.
+    `quarantine` holds the rows that were kept out of the version, if there were any.
     """
 
     version: DatasetVersion
     report: CheckReport | None
     is_new: bool
+    quarantine: Quarantine | None = None
 
     @property
     def accepted(self) -> bool:
@@ -56,9 +65,10 @@ def add_data(
     """
     taken = ingest(blobs, source) if isinstance(source, Path) else ingest_frame(blobs, source)
     schema = schema_in_force(call, dataset)
-    profile = None
-    if taken.is_table:
-        profile = blobs.put_bytes(encode_profile(profile_table(scan(blobs, taken.manifest))))
+    report, apart = None, None
+    if schema is not None:
+        judged = judge(call, blobs, schema, taken)
+        taken, report, apart = judged.taken, judged.report, judged.apart
     delivery: Delivery = call(
         Deliver(
             dataset=dataset,
@@ -67,16 +77,18 @@ def add_data(
             size_bytes=taken.size_bytes,
             row_count=taken.row_count,
             columns=taken.columns,
-            profile=profile,
-            report=None if schema is None else _judge(blobs, schema, taken),
+            profile=_profiled(blobs, taken, schema),
+            report=report,
             producer=producer,
             note=note,
+            kept_apart=apart,
         )
     )
     return IntakeResult(
         version=delivery.version,
         report=delivery.report.report if delivery.report else None,
         is_new=delivery.is_new,
+        quarantine=delivery.quarantine,
     )
 
 
@@ -88,7 +100,80 @@ def schema_in_force(call: Call, dataset: str) -> TableSchema | None:
     return parse_schema(stored.toml, name=f"{dataset}.schema.toml, number {stored.number}")
 
 
-def _judge(blobs: BlobStore, schema: TableSchema, taken: Ingested) -> CheckReport:
+def surroundings(call: Call, blobs: BlobStore, dataset: str) -> Surroundings:
+    """What expectations may look at beyond a delivery: other datasets, and the version before it."""
+
+    def other(name: str) -> "pl.LazyFrame":
+        return scan(blobs, call(GetDatasetVersion(dataset=name)).manifest)
+
+    return Surroundings(other=other, reference=_newest_profile(call, blobs, dataset))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A delivery as its checks leave it: what of it may come in, the report, and what was kept apart."""
+
+    taken: Ingested
+    report: CheckReport
+    apart: KeptApart | None = None
+
+
+def judge(call: Call, blobs: BlobStore, schema: TableSchema, taken: Ingested) -> Judgement:
+    """Check what was stored; rows that fail checks that keep single rows out are stored apart."""
     if not taken.is_table:
-        return not_a_table(schema)
-    return check_table(schema, scan(blobs, taken.manifest))
+        return Judgement(taken=taken, report=not_a_table(schema))
+    around = surroundings(call, blobs, schema.dataset)
+    checking = Checking(schema, scan(blobs, taken.manifest), around=around)
+    report = checking.report()
+    if report.passed and report.quarantined_row_count == report.row_count > 0:
+        report = replace(report, results=(*report.results, _nothing_left(report)))
+    split = checking.split() if report.passed else None
+    if split is None:
+        return Judgement(taken=taken, report=report)
+    good, bad = (store_frame(blobs, frame) for frame in split)
+    reasons = Counter(
+        reason
+        for (text,) in split[1].select(split[1].collect_schema().names()[-1]).collect().iter_rows()
+        for reason in text.split("; ")
+    )
+    apart = KeptApart(
+        manifest=bad.manifest, row_count=bad.row_count or 0, reasons=dict(reasons.most_common())
+    )
+    return Judgement(taken=good, report=report, apart=apart)
+
+
+def store_frame(blobs: BlobStore, frame: "pl.LazyFrame") -> Ingested:
+    """Store what a query gives as a table, in memory that does not grow with its rows."""
+    with TemporaryDirectory(prefix="mainspring-") as folder:
+        path = Path(folder) / "data.parquet"
+        with reading_clearly():
+            frame.sink_parquet(path, row_group_size=131_072)
+        return ingest(blobs, path)
+
+
+def _nothing_left(report: CheckReport) -> CheckResult:
+    return CheckResult(
+        check="quarantine",
+        column=None,
+        severity=Severity.BLOCK,
+        passed=False,
+        observed=f"all {report.row_count:,} rows would be kept apart",
+        expected="some rows that pass",
+        failed_row_count=report.row_count,
+    )
+
+
+def _profiled(blobs: BlobStore, taken: Ingested, schema: TableSchema | None) -> Digest | None:
+    if not taken.is_table:
+        return None
+    private = [c.name for c in schema.columns if c.private] if schema else ()
+    profile = profile_table(scan(blobs, taken.manifest), private=private)
+    return blobs.put_bytes(encode_profile(profile))
+
+
+def _newest_profile(call: Call, blobs: BlobStore, dataset: str) -> Profile | None:
+    try:
+        newest: DatasetVersion = call(GetDatasetVersion(dataset=dataset))
+    except NotFound:
+        return None
+    return None if newest.profile is None else decode_profile(blobs.read(newest.profile))

@@ -1,14 +1,15 @@
-"""The quality room's SQL: schemas and check reports."""
+"""The quality room's SQL: schemas, check reports and quarantines."""
 
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, insert, select, update
 
 from mainspring.domain.check import CheckReportId, StoredCheckReport
 from mainspring.domain.dataset import DatasetVersionId
+from mainspring.domain.quarantine import Quarantine, QuarantineId, QuarantineState
 from mainspring.domain.schema import StoredSchema
 from mainspring.kernel.digests import Digest
-from mainspring.store.tables.quality import check_reports, schemas
+from mainspring.store.tables.quality import check_reports, quarantines, schemas
 from mainspring.store.tx import Tx
 
 
@@ -77,6 +78,81 @@ def reports(tx: Tx, dataset: str, *, limit: int) -> list[StoredCheckReport]:
         .limit(limit)
     )
     return [_report(row) for row in rows]
+
+
+def add_quarantine(tx: Tx, kept: Quarantine) -> None:
+    tx.execute(
+        insert(quarantines).values(
+            id=kept.id,
+            dataset=kept.dataset,
+            number=kept.number,
+            version=kept.version,
+            manifest=kept.manifest,
+            row_count=kept.row_count,
+            reasons=kept.reasons,
+            state=kept.state.value,
+            created_at=kept.created_at,
+            note=kept.note,
+        )
+    )
+
+
+def decide_quarantine(tx: Tx, decided: Quarantine) -> None:
+    tx.execute(
+        update(quarantines)
+        .where(quarantines.c.id == decided.id)
+        .values(
+            state=decided.state.value,
+            decided_at=decided.decided_at,
+            decided_by=decided.decided_by,
+            released_in=decided.released_in,
+            note=decided.note,
+        )
+    )
+
+
+def quarantine_by_id(tx: Tx, id_: str) -> Quarantine | None:
+    row = tx.execute(select(quarantines).where(quarantines.c.id == id_)).one_or_none()
+    return None if row is None else _quarantine(row)
+
+
+def quarantine_of(tx: Tx, version: str, manifest: str) -> Quarantine | None:
+    row = tx.execute(
+        select(quarantines)
+        .where(quarantines.c.version == version, quarantines.c.manifest == manifest)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _quarantine(row)
+
+
+def quarantines_of(
+    tx: Tx, dataset: str | None, *, state: QuarantineState | None, limit: int
+) -> list[Quarantine]:
+    """Newest first."""
+    query = select(quarantines).order_by(quarantines.c.id.desc()).limit(limit)
+    if dataset is not None:
+        query = query.where(quarantines.c.dataset == dataset)
+    if state is not None:
+        query = query.where(quarantines.c.state == state.value)
+    return [_quarantine(row) for row in tx.execute(query)]
+
+
+def _quarantine(row: Row[Any]) -> Quarantine:
+    return Quarantine(
+        id=QuarantineId(row.id),
+        dataset=row.dataset,
+        number=row.number,
+        version=DatasetVersionId(row.version),
+        manifest=Digest(row.manifest),
+        row_count=row.row_count,
+        reasons=row.reasons,
+        state=QuarantineState(row.state),
+        created_at=row.created_at,
+        decided_at=row.decided_at,
+        decided_by=row.decided_by,
+        released_in=DatasetVersionId(row.released_in) if row.released_in else None,
+        note=row.note,
+    )
 
 
 def _report(row: Row[Any]) -> StoredCheckReport:

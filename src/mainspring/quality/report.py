@@ -7,7 +7,7 @@ _WIDTH = 100
 
 def report_lines(report: CheckReport, *, title: str = "") -> list[str]:
     """What failed, worst first, with rows that show it; one line if nothing did."""
-    failed = [*report.blocking, *report.warnings]
+    failed = [*report.blocking, *report.quarantining, *report.warnings]
     lines = [f"{title}: {headline(report)}" if title else _upper(headline(report))]
     for result in failed:
         lines += ["", *_result_lines(result)]
@@ -22,14 +22,16 @@ def headline(report: CheckReport) -> str:
     noted = f", {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
     if not report.passed:
         return f"refused: {len(report.blocking)} of {checks} checks failed on {rows}{noted}"
-    passed = checks - warnings
+    passed = checks - warnings - len(report.quarantining)
+    if report.quarantined_row_count:
+        count = report.quarantined_row_count
+        noted = f", {count:,} row{'' if count == 1 else 's'} kept apart{noted}"
     return f"passed {passed} of {checks} checks on {rows}{noted}"
 
 
 def _result_lines(result: CheckResult) -> list[str]:
-    mark = "✗" if result.severity is Severity.BLOCK else "!"
-    subject = f"{result.column}, {result.check}" if result.column else result.check
-    lines = [f"{mark} {subject}: {result.observed}; expected {result.expected}"]
+    mark = {Severity.BLOCK: "✗", Severity.QUARANTINE: "⊘"}.get(result.severity, "!")
+    lines = [f"{mark} {result.title}: {result.observed}; expected {result.expected}"]
     for example in result.examples:
         cells = [f"{name}={_cell(value)}" for name, value in example.items() if name != "#"]
         lines.append(_fitted(f"    row {example.get('#')}: ", cells))

@@ -8,6 +8,7 @@ from msgspec import Meta
 from mainspring.datasets.requests import Name
 from mainspring.domain.check import CheckReport, StoredCheckReport
 from mainspring.domain.dataset import Column, DatasetVersion
+from mainspring.domain.quarantine import Quarantine, QuarantineState
 from mainspring.domain.request import Request
 from mainspring.domain.schema import StoredSchema
 from mainspring.kernel.digests import Digest
@@ -20,6 +21,16 @@ class Delivery:
     version: DatasetVersion
     report: StoredCheckReport | None
     is_new: bool
+    quarantine: Quarantine | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptApart:
+    """Rows that a delivery leaves out: their stored table, how many there are, and how many for which reason."""
+
+    manifest: Digest
+    row_count: int
+    reasons: dict[str, int]
 
 
 class Deliver(Request[Delivery], frozen=True, kw_only=True):
@@ -38,6 +49,7 @@ class Deliver(Request[Delivery], frozen=True, kw_only=True):
     report: CheckReport | None = None
     producer: str | None = None
     note: str = ""
+    kept_apart: KeptApart | None = None
 
 
 class AcceptSchema(Request[StoredSchema], frozen=True, kw_only=True):
@@ -74,3 +86,40 @@ class ListCheckReports(Request[tuple[StoredCheckReport, ...]], frozen=True, kw_o
 
     dataset: str
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 100
+
+
+class ListQuarantines(Request[tuple[Quarantine, ...]], frozen=True, kw_only=True):
+    """Rows that were kept out of versions of a dataset, or of any, newest first."""
+
+    dataset: str | None = None
+    state: QuarantineState | None = None
+    limit: Annotated[int, Meta(ge=1, le=10_000)] = 100
+
+
+class GetQuarantine(Request[Quarantine], frozen=True, kw_only=True):
+    """One set of rows that were kept out."""
+
+    id: str
+
+
+class ReleaseQuarantine(Request[Quarantine], frozen=True, kw_only=True):
+    """Let rows in that were kept out: the version that has them too, whose files are stored before.
+
+    Only while the version that they were kept out of is the newest accepted one.
+    """
+
+    id: str
+    manifest: Digest
+    file_count: int
+    size_bytes: int
+    row_count: int
+    columns: tuple[Column, ...]
+    profile: Digest | None = None
+    note: str = ""
+
+
+class DiscardQuarantine(Request[Quarantine], frozen=True, kw_only=True):
+    """Decide that rows stay out; they are kept to look at."""
+
+    id: str
+    note: str = ""

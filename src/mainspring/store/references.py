@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, String, cast, select
 
 from mainspring.kernel.digests import Digest
-from mainspring.store.tables import datasets, pipelines, registry, services, tracking
+from mainspring.store.tables import datasets, pipelines, quality, registry, services, tracking
 from mainspring.store.tx import Tx
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -36,6 +36,7 @@ class Reference:
 _COLUMNS: tuple[tuple[Column[str], Column[str], Kind], ...] = (
     (datasets.dataset_versions.c.id, datasets.dataset_versions.c.manifest, Kind.MANIFEST),
     (datasets.dataset_versions.c.id, datasets.dataset_versions.c.profile, Kind.PLAIN),
+    (quality.quarantines.c.id, quality.quarantines.c.manifest, Kind.MANIFEST),
     (services.services.c.name, services.services.c.project, Kind.MANIFEST),
     (services.services.c.name, services.services.c.environment, Kind.PLAIN),
     (pipelines.pipeline_runs.c.id, pipelines.pipeline_runs.c.project, Kind.MANIFEST),

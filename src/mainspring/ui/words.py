@@ -118,6 +118,8 @@ def _sentence(event: Event, names: Names) -> Markup:
             return Markup("checked {}: it {}").format(
                 dataset_link(name, number), "passed" if passed else "failed"
             )
+        case events.RowsQuarantined() | events.QuarantineReleased() | events.QuarantineDiscarded():
+            return _about_quarantine(event)
         case events.SchemaAccepted(dataset=name, number=number):
             return Markup("put schema {} of {} in force").format(
                 number, link(links.to_dataset(name), name)
@@ -133,6 +135,20 @@ def _sentence(event: Event, names: Names) -> Markup:
         or _release(event, names)
         or Markup("{}").format(_spelt(type(event).__name__))
     )
+
+
+def _about_quarantine(
+    event: events.RowsQuarantined | events.QuarantineReleased | events.QuarantineDiscarded,
+) -> Markup:
+    dataset = link(links.to_dataset(event.dataset), event.dataset)
+    match event:
+        case events.RowsQuarantined(number=number, row_count=count):
+            place = dataset_link(event.dataset, number)
+            return Markup("kept {} out of {}").format(_counted(count, "row"), place)
+        case events.QuarantineReleased(row_count=count):
+            return Markup("released {} into {}").format(_counted(count, "quarantined row"), dataset)
+        case events.QuarantineDiscarded(row_count=count):
+            return Markup("discarded {} of {}").format(_counted(count, "quarantined row"), dataset)
 
 
 def _work(event: Event, names: Names) -> Markup | None:
@@ -211,7 +227,12 @@ def _tone(event: Event | None) -> str:
             return {"succeeded": "ok", "failed": "bad"}.get(state, "plain")
         case events.IncidentOpened() | events.RolloutRolledBack() | events.DatasetVersionRefused():
             return "bad"
-        case events.RolloutStarted() | events.RolloutAdvanced() | events.ServicePaused():
+        case (
+            events.RolloutStarted()
+            | events.RolloutAdvanced()
+            | events.ServicePaused()
+            | events.RowsQuarantined()
+        ):
             return "warn"
     return "plain"
 

@@ -40,6 +40,12 @@ def add(session: Session, /, name: str, path: Path, note: str) -> None:
             code="data_refused",
             hint="Have the source corrected, or edit the schema if the world has changed; then add again.",
         )
+    if result.quarantine is not None:
+        kept = result.quarantine
+        report.append(
+            f"{kept.row_count:,} rows are kept apart as {kept.id}: look with "
+            f"`mainspring quarantine rows {kept.id}`"
+        )
     rows = "" if version.row_count is None else f", {version.row_count:,} rows"
     word = "accepted" if result.is_new else "is there already"
     session.show(result, [*report, f"{name} version {version.number} {word}{rows} ({version.id})"])

@@ -1,6 +1,7 @@
 """Schemas that people own, and reports of checks against them."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -25,6 +26,24 @@ schemas = Table(
     Column("created_at", Instant, nullable=False),
     Column("created_by", String(200), nullable=False),
     PrimaryKeyConstraint("dataset", "number"),
+)
+
+quarantines = Table(
+    "quarantines",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("dataset", String(200), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("version", String(64), ForeignKey("dataset_versions.id"), nullable=False, index=True),
+    Column("manifest", String(80), nullable=False),
+    Column("row_count", BigInteger, nullable=False),
+    Column("reasons", Json(dict[str, int]), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("decided_at", Instant, nullable=True),
+    Column("decided_by", String(200), nullable=True),
+    Column("released_in", String(64), nullable=True),
+    Column("note", Text, nullable=False),
 )
 
 check_reports = Table(
