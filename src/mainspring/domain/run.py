@@ -56,6 +56,19 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricPoints:
+    """Points of one metric of one run by step, then time, as columns: histories are long."""
+
+    run: str
+    key: str
+    steps: tuple[int, ...]
+    timestamps_ms: tuple[int, ...]
+    values: tuple[float, ...]
+    next_token: str | None = None
+    """Asks for the points after these; None: there are no more, or these are a sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetInput:
     """A dataset that a run said it read, in MLflow's terms."""
 

@@ -120,6 +120,22 @@ OPERATIONS = (
         route="GET /tracked-runs/{run}/metrics",
     ),
     Operation(
+        name="metric.points",
+        request=requests.GetMetricPoints,
+        run="mainspring.tracking.log:get_metric_points",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /tracked-runs/{run}/points",
+    ),
+    Operation(
+        name="metric.compare",
+        request=requests.CompareMetric,
+        run="mainspring.tracking.log:compare_metric",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="POST /metrics/compare",
+    ),
+    Operation(
         name="artifact.record",
         request=requests.RecordArtifact,
         run="mainspring.tracking.artifacts:record_artifact",

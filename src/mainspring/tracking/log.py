@@ -2,13 +2,20 @@
 
 import math
 
-from mainspring.domain.run import Metric
+from mainspring.domain.run import Metric, MetricPoints
 from mainspring.kernel.errors import Invalid, NotFound
-from mainspring.kernel.paging import Page, key_of, token_of
+from mainspring.kernel.paging import Key, Page, key_of, token_of
 from mainspring.store.tx import Tx
 from mainspring.tracking import rules
 from mainspring.tracking.queries import inputs, logged_models, metrics, runs
-from mainspring.tracking.requests import GetMetricHistory, LogBatch, LogInputs, RemoveRunTag
+from mainspring.tracking.requests import (
+    CompareMetric,
+    GetMetricHistory,
+    GetMetricPoints,
+    LogBatch,
+    LogInputs,
+    RemoveRunTag,
+)
 from mainspring.tracking.runs import NAME_TAG, require_active_run, require_run
 
 
@@ -63,22 +70,73 @@ def log_inputs(tx: Tx, request: LogInputs) -> None:
 
 def get_metric_history(tx: Tx, request: GetMetricHistory) -> Page[Metric]:
     """Points of one metric by step, then time; an unknown metric has none."""
-    require_run(tx, request.run)
-    after = _position(request.page_token) if request.page_token else None
-    rows = metrics.history(tx, request.run, request.key, after=after, limit=request.limit + 1)
-    page = rows[: request.limit]
-    token = token_of(list(page[-1])) if len(rows) > request.limit else None
+    rows, token = _page(tx, request.run, request.key, request.limit, request.page_token)
     return Page(
         items=[
             Metric(key=request.key, value=math.nan if is_nan else value, step=step, timestamp_ms=at)
-            for step, at, value, is_nan in page
+            for step, at, value, is_nan in rows
         ],
         next_token=token,
     )
 
 
-def _position(token: str) -> tuple[int, int, float, int]:
+def get_metric_points(tx: Tx, request: GetMetricPoints) -> MetricPoints:
+    """Points of one metric as columns; an unknown metric has none."""
+    rows, token = _page(tx, request.run, request.key, request.limit, request.page_token)
+    return _columns(request.run, request.key, rows, token)
+
+
+def compare_metric(tx: Tx, request: CompareMetric) -> tuple[MetricPoints, ...]:
+    """One metric of many runs; raises `NotFound` if one of the runs is unknown."""
+    if (request.first_step is None) != (request.last_step is None):
+        raise Invalid("If either start step or end step are specified, both must be specified.")
+    steps = None
+    if request.first_step is not None and request.last_step is not None:
+        steps = request.first_step, request.last_step
+        if steps[0] > steps[1]:
+            raise Invalid(
+                "end_step must be greater than start_step. "
+                f"Found start_step={steps[0]} and end_step={steps[1]}."
+            )
+    found = []
+    for run in request.runs:
+        require_run(tx, run)
+        rows = metrics.sampled_history(tx, run, request.key, steps=steps, limit=request.limit)
+        found.append(_columns(run, request.key, rows, None))
+    return tuple(found)
+
+
+def _page(
+    tx: Tx, run: str, key: str, limit: int, token: str | None
+) -> tuple[list[metrics.Row], str | None]:
+    require_run(tx, run)
+    rows = metrics.history(tx, run, key, after=_position(token) if token else None, limit=limit + 1)
+    page = rows[:limit]
+    return page, token_of(_place(page[-1])) if len(rows) > limit else None
+
+
+def _columns(run: str, key: str, rows: list[metrics.Row], token: str | None) -> MetricPoints:
+    steps, times, values, nans = zip(*rows, strict=True) if rows else ((), (), (), ())
+    if any(nans):
+        values = tuple(math.nan if nan else v for v, nan in zip(values, nans, strict=True))
+    return MetricPoints(
+        run=run, key=key, steps=steps, timestamps_ms=times, values=values, next_token=token
+    )
+
+
+def _place(row: metrics.Row) -> Key:
+    # JSON, which tokens are made of, has no infinities.
+    step, at, value, is_nan = row
+    return [step, at, value if math.isfinite(value) else str(value), is_nan]
+
+
+def _position(token: str) -> metrics.Row:
     match key_of(token):
-        case [int(step), int(at), int(value) | float(value), int(is_nan)]:
-            return step, at, value, is_nan
+        case [
+            int(step),
+            int(at),
+            ("inf" | "-inf" | float() | int()) as value,
+            (0 | 1) as is_nan,
+        ] if max(abs(step), abs(at)) < 2**63:
+            return step, at, float(value), int(is_nan)
     raise Invalid("this page token was not given by this server", code="bad_page_token")

@@ -14,6 +14,7 @@ from mainspring.domain.run import (
     Experiment,
     Lifecycle,
     Metric,
+    MetricPoints,
     ModelLink,
     Run,
     RunStatus,
@@ -140,6 +141,29 @@ class GetMetricHistory(Request[Page[Metric]], frozen=True, kw_only=True):
     key: str
     limit: Annotated[int, Meta(ge=1, le=25_000)] = 25_000
     page_token: str | None = None
+
+
+class GetMetricPoints(Request[MetricPoints], frozen=True, kw_only=True):
+    """Every point of one metric of a run as columns, by step, then time: the quick way to read a long history."""
+
+    run: str
+    key: str
+    limit: Annotated[int, Meta(ge=1, le=100_000)] = 25_000
+    page_token: str | None = None
+
+
+class CompareMetric(Request[tuple[MetricPoints, ...]], frozen=True, kw_only=True):
+    """One metric of many runs, as many points of each as a chart can show.
+
+    A run with more than `limit` points (within the steps, if they are given) is sampled evenly, its first
+    and last point included. Every run is sampled by itself.
+    """
+
+    runs: Annotated[tuple[str, ...], Meta(min_length=1, max_length=100)]
+    key: str
+    first_step: int | None = None
+    last_step: int | None = None
+    limit: Annotated[int, Meta(ge=1, le=2500)] = 2500
 
 
 class RecordArtifact(Request[Artifact], frozen=True, kw_only=True):

@@ -9,12 +9,15 @@ from mainspring.app import App
 from mainspring.domain.event import TrackingChanged
 from mainspring.domain.run import Lifecycle, Metric, RunStatus
 from mainspring.kernel.errors import Conflict, Invalid, NotFound
+from mainspring.kernel.paging import token_of
 from mainspring.testing.apps import clock_of, emitted
 from mainspring.tracking.requests import (
+    CompareMetric,
     CreateExperiment,
     CreateRun,
     GetExperiment,
     GetMetricHistory,
+    GetMetricPoints,
     GetRun,
     ListExperiments,
     LogBatch,
@@ -221,3 +224,54 @@ def test_a_tag_that_is_not_there_cannot_be_removed(any_app: App) -> None:
 
     with pytest.raises(NotFound, match="No tag"):
         any_app.call(RemoveRunTag(run=run, key="a"))
+
+
+def test_a_history_comes_in_pages_with_infinities_and_nan(any_app: App) -> None:
+    run = any_app.call(CreateRun(experiment="0")).id
+    values = [1.0, math.inf, -math.inf, math.nan, 2.0, math.nan]
+    points = tuple(Metric(key="m", value=value, step=7) for value in values)
+    any_app.call(LogBatch(run=run, metrics=points))
+    any_app.call(LogBatch(run=run, metrics=points))
+
+    found, token = [], None
+    while True:
+        page = any_app.call(GetMetricPoints(run=run, key="m", limit=1, page_token=token))
+        found += page.values
+        token = page.next_token
+        if token is None:
+            break
+
+    assert [str(value) for value in found] == ["-inf", "nan", "1.0", "2.0", "inf"]
+    assert any_app.call(GetMetricPoints(run=run, key="n")).steps == ()
+
+
+@pytest.mark.parametrize(
+    "token", [[1, 2], [1, 2, 3.0, 2], [2**63, 0, 1.0, 0], ["1", 0, 1.0, 0], [0, 0, "nan", 0]]
+)
+def test_a_place_in_a_history_that_was_never_given_is_refused(
+    app: App, token: list[str | int | float | None]
+) -> None:
+    run = app.call(CreateRun(experiment="0")).id
+
+    with pytest.raises(Invalid, match="page token"):
+        app.call(GetMetricPoints(run=run, key="m", page_token=token_of(token)))
+
+
+def test_a_metric_of_many_runs_is_sampled_with_its_first_and_last_point(any_app: App) -> None:
+    runs = [any_app.call(CreateRun(experiment="0")).id for _ in range(2)]
+    for run, count in zip(runs, (1000, 3), strict=True):
+        points = tuple(Metric(key="m", value=float(step), step=step) for step in range(count))
+        any_app.call(LogBatch(run=run, metrics=points))
+
+    def steps(**narrowed: int) -> list[tuple[int, ...]]:
+        found = any_app.call(CompareMetric(runs=tuple(runs), key="m", **narrowed))
+        return [points.steps for points in found]
+
+    assert steps(limit=4) == [(0, 333, 666, 999), (0, 1, 2)]
+    assert steps(limit=1) == [(999,), (2,)]
+    assert steps(limit=3, first_step=10, last_step=20) == [(10, 15, 20), ()]
+    assert [len(each) for each in steps(limit=500)] == [500, 3]
+    with pytest.raises(Invalid, match="both must be specified"):
+        steps(first_step=1)
+    with pytest.raises(NotFound):
+        any_app.call(CompareMetric(runs=("run_unknown",), key="m"))

@@ -1,14 +1,23 @@
 """What runs log: metrics, parameters, tags, inputs and outputs."""
 
+import math
+from collections.abc import Iterable
+
 import msgspec
 
 from mainspring.api.mlflow.handle import Call
-from mainspring.api.mlflow.runs import metric_json, run_id_of
-from mainspring.api.mlflow.wire import Json, Params, compact
+from mainspring.api.mlflow.runs import run_id_of
+from mainspring.api.mlflow.wire import Json, Params, compact, number_json
 from mainspring.app import App
-from mainspring.domain.run import DatasetInput, Direction, Metric, ModelLink
+from mainspring.domain.run import DatasetInput, Direction, Metric, MetricPoints, ModelLink
 from mainspring.kernel.errors import Invalid
-from mainspring.tracking.requests import GetMetricHistory, LogBatch, LogInputs, RemoveRunTag
+from mainspring.tracking.requests import (
+    CompareMetric,
+    GetMetricPoints,
+    LogBatch,
+    LogInputs,
+    RemoveRunTag,
+)
 from mainspring.tracking.rules import one_by_one
 
 # MLflow's own limits, which its clients split their batches by.
@@ -16,6 +25,9 @@ _MAX_METRICS = 1000
 _MAX_PARAMS = 100
 _MAX_TAGS = 100
 _MAX_ALL = 1000
+_MAX_PAGE = 25_000
+_MAX_SAMPLE = 2500
+_MAX_RUNS = 100
 
 
 class _Point(msgspec.Struct, forbid_unknown_fields=True):
@@ -137,14 +149,69 @@ def get_history(app: App, params: Params) -> Json:
     """Points of one metric. Without `max_results` all of them, which is what older clients expect."""
     run, key = run_id_of(params), params.text("metric_key")
     token = params.optional_text("page_token") or None
-    limit = params.page(25_000, 25_000)
-    points = []
+    limit = params.page(_MAX_PAGE, _MAX_PAGE)
+    points: list[Json] = []
     while True:
-        page = app.call(GetMetricHistory(run=run, key=key, limit=limit, page_token=token))
-        points += [metric_json(each) for each in page.items]
+        page = app.call(GetMetricPoints(run=run, key=key, limit=limit, page_token=token))
+        points += _points_json(page)
         token = page.next_token
         if token is None or params.has("max_results"):
             return compact({"metrics": points, "next_page_token": token})
+
+
+def get_history_bulk_interval(app: App, params: Params) -> Json:
+    """Points of one metric of many runs, sampled to what a chart can show."""
+    return {
+        "metrics": [
+            point | {"run_id": each.run}
+            for each in app.call(
+                CompareMetric(
+                    runs=_run_ids(params, "run_ids"),
+                    key=params.text("metric_key"),
+                    first_step=params.integer("start_step") if params.has("start_step") else None,
+                    last_step=params.integer("end_step") if params.has("end_step") else None,
+                    limit=params.page(_MAX_SAMPLE, _MAX_SAMPLE),
+                )
+            )
+            for point in _points_json(each)
+        ]
+    }
+
+
+def get_history_bulk(app: App, params: Params) -> Json:
+    """Points of one metric of many runs, the first of each: what older pages ask for."""
+    runs, key = _run_ids(params, "run_id"), params.text("metric_key")
+    limit = min(params.page(_MAX_PAGE, 2**31), _MAX_PAGE)
+    points: list[Json] = []
+    for run in sorted(runs):
+        page = app.call(GetMetricPoints(run=run, key=key, limit=limit))
+        points += [point | {"run_id": run} for point in _points_json(page)]
+        if len(points) >= limit:
+            break
+    return {"metrics": points[:limit]}
+
+
+def _run_ids(params: Params, name: str) -> tuple[str, ...]:
+    runs = params.texts(name)
+    if not runs:
+        raise Invalid(f"Missing value for required parameter '{name}'.")
+    if len(runs) > _MAX_RUNS:
+        raise Invalid(
+            f"GetMetricHistoryBulkInterval request must specify at most {_MAX_RUNS} run_ids. "
+            f"Received {len(runs)} run_ids."
+        )
+    return runs
+
+
+def _points_json(points: MetricPoints) -> list[Json]:
+    key, values = points.key, points.values
+    written: Iterable[float | str] = values
+    if not all(map(math.isfinite, values)):
+        written = map(number_json, values)
+    return [
+        {"key": key, "value": value, "timestamp": at, "step": step}
+        for value, at, step in zip(written, points.timestamps_ms, points.steps, strict=True)
+    ]
 
 
 def _metric(params: Params) -> Metric:
@@ -203,4 +270,10 @@ CALLS = (
     Call(method="POST", path="/runs/outputs", report=log_outputs),
     Call(method="POST", path="/runs/log-model", report=log_model),
     Call(method="GET", path="/metrics/get-history", handler=get_history),
+    Call(
+        method="GET",
+        path="/metrics/get-history-bulk-interval",
+        handler=get_history_bulk_interval,
+    ),
+    Call(method="GET", path="/metrics/get-history-bulk", handler=get_history_bulk),
 )

@@ -7,9 +7,9 @@ short rows through one prepared statement fastest, PostgreSQL whole columns as a
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from mainspring.domain.run import Metric
 from mainspring.store.tables.tracking import metric_history, metric_series
@@ -138,23 +138,16 @@ def _move(tx: Tx, rows: list[tuple[int, int, float | None, int]]) -> None:
     )
 
 
-def history(
-    tx: Tx,
-    run_id: str,
-    key: str,
-    *,
-    after: tuple[int, int, float, int] | None = None,
-    steps: tuple[int, int] | None = None,
-    limit: int,
-) -> list[tuple[int, int, float, int]]:
-    """Points (step, time, value, is NaN) in this order, from after one of them on, within some steps."""
-    number = select(metric_series.c.number).where(
-        metric_series.c.run == run_id, metric_series.c.key == key
-    )
+_ORDER = tuple(metric_history.c[name] for name in ("step", "timestamp_ms", "value", "is_nan"))
+
+Row = tuple[int, int, float, int]
+"""Step, time, value and whether it is NaN: a point as histories are read, and a place in them."""
+
+
+def history(tx: Tx, run_id: str, key: str, *, after: Row | None = None, limit: int) -> list[Row]:
+    """Points by step, then time, from after one of them on."""
     c = metric_history.c
-    query = select(c.step, c.timestamp_ms, c.value, c.is_nan).where(
-        c.series == number.scalar_subquery()
-    )
+    query = _points(run_id, key, None)
     if after is not None:
         step, at, value, is_nan = after
         later = or_(
@@ -165,24 +158,35 @@ def history(
             ),
         )
         query = query.where(c.step >= step, or_(c.step > step, later))
-    if steps is not None:
-        query = query.where(c.step.between(*steps))
-    order = (c.step, c.timestamp_ms, c.value, c.is_nan)
-    return [tuple(row) for row in tx.execute(query.order_by(*order).limit(limit))]
+    return list(map(tuple, tx.execute(query.order_by(*_ORDER).limit(limit))))
 
 
-def sampled_steps(
-    tx: Tx, run_ids: Sequence[str], key: str, steps: tuple[int, int] | None
-) -> list[int]:
-    """The different steps at which any of some runs measured a metric, in order."""
-    numbers = select(metric_series.c.number).where(
-        metric_series.c.run.in_(run_ids), metric_series.c.key == key
+def sampled_history(
+    tx: Tx, run_id: str, key: str, *, steps: tuple[int, int] | None, limit: int
+) -> list[Row]:
+    """At most so many points, evenly spaced, the first and the last among them; of one, the last."""
+    points = _points(run_id, key, steps)
+    count = tx.execute(select(func.count()).select_from(points.subquery())).scalar_one()
+    if count <= limit:
+        return list(map(tuple, tx.execute(points.order_by(*_ORDER))))
+    numbered = points.add_columns(func.row_number().over(order_by=_ORDER).label("number"))
+    rows = numbered.subquery()
+    # Row n is kept if the line from 0 to limit - 1 passes a whole number on the way to it.
+    at, gaps = rows.c.number - 1, limit - 1
+    is_kept = (
+        rows.c.number == count
+        if limit == 1
+        else or_(at == 0, at * gaps // (count - 1) > (at - 1) * gaps // (count - 1))
     )
-    c = metric_history.c
-    query = select(c.step).where(c.series.in_(numbers)).distinct()
-    if steps is not None:
-        query = query.where(c.step.between(*steps))
-    return list(tx.execute(query.order_by(c.step)).scalars())
+    kept = select(*(rows.c[column.name] for column in _ORDER)).where(is_kept)
+    return list(map(tuple, tx.execute(kept.order_by(rows.c.number))))
+
+
+def _points(run_id: str, key: str, steps: tuple[int, int] | None) -> Select[Any]:
+    c = metric_series.c
+    number = select(c.number).where(c.run == run_id, c.key == key).scalar_subquery()
+    query = select(*_ORDER).where(metric_history.c.series == number)
+    return query if steps is None else query.where(metric_history.c.step.between(*steps))
 
 
 def latest_of_runs(tx: Tx, ids: Sequence[str]) -> dict[str, list[Metric]]:
