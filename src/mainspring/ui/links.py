@@ -21,6 +21,11 @@ def to_run(id_: str) -> str:
     return f"/runs/{_part(id_)}"
 
 
+def to_trace(id_: str) -> str:
+    """A trace."""
+    return f"/traces/{_part(id_)}"
+
+
 def to_dataset(name: str, number: int | None = None) -> str:
     """A dataset, or one version of it."""
     return f"/datasets/{_part(name)}" + (f"/{number}" if number is not None else "")

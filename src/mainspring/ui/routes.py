@@ -16,6 +16,7 @@ from mainspring.ui.pages import (
     runs,
     search,
     service,
+    traces,
 )
 
 PAGES: dict[str, PageFunction] = {
@@ -23,6 +24,8 @@ PAGES: dict[str, PageFunction] = {
     "/services/{name}": service.service,
     "/runs": runs.runs,
     "/runs/{run}": run.run,
+    "/traces": traces.traces,
+    "/traces/{trace}": traces.trace,
     "/datasets": datasets.datasets,
     "/datasets/{dataset}": datasets.dataset,
     "/datasets/{dataset}/{number}": datasets.dataset_version,

@@ -13,9 +13,11 @@ from mainspring.server.control import create_app_on
 from mainspring.services.requests import GetService, PauseService
 from mainspring.testing.addresses import EVERYWHERE, addresses_of
 from mainspring.testing.services import a_service
+from mainspring.testing.spans import a_span
 from mainspring.testing.story.tell import Story
 from mainspring.testing.web import Browser
 from mainspring.ui import forms
+from mainspring.ui.pages.traces import in_tree
 
 VOID = {"meta", "link", "input", "path", "br", "circle", "line", "rect"}
 
@@ -288,3 +290,55 @@ def test_files_are_kept_under_their_digest(empty: Browser) -> None:
     assert answer.headers["content-type"].startswith("text/css")
     assert "immutable" in answer.headers["cache-control"]
     assert empty.get("/assets/x/nothing.css").status_code == 404
+
+
+def test_a_trace_shows_its_spans_as_a_tree_over_time_and_one_of_them_in_full(
+    pages: Browser, story: Story
+) -> None:
+    page = pages.get(f"/traces/{story.trace}").text
+    failed = pages.get(f"/traces/{story.trace}?span={3:016x}").text
+
+    names = re.findall(r'class="depth-(\d)"><a href="[^"]*"[^>]*>([^<]+)<', page)
+    assert names == [
+        ("0", "explain"),
+        ("1", "look up the forecast"),
+        ("2", "first try"),
+        ("2", "second try"),
+        ("1", "write"),
+    ]
+    assert 'aria-label="write took 630 ms"' in page
+    assert "so few rides expected on Sunday" in page
+    assert "no answer in 200 ms" not in page
+    assert "no answer in 200 ms" in failed
+    assert "The forecast did say rain." in page
+    assert "overridden" in page
+    assert f'href="/runs/{story.tracked_run}"' in page
+
+
+def test_traces_are_listed_and_filtered(pages: Browser, story: Story) -> None:
+    everything = pages.get("/traces").text
+    none = pages.get("/traces?filter=status+%3D+%27ERROR%27").text
+    odd = pages.get("/traces?filter=nonsense")
+    of_run = pages.get(f"/traces?filter=run_id+%3D+%27{story.tracked_run}%27").text
+
+    assert "Why are so few rides expected on Sunday?" in everything
+    assert re.search(r'<td class="num">950 ms</td><td class="num">5</td>', everything)
+    assert "No traces like that" in none
+    assert odd.status_code == 400
+    assert story.trace in of_run
+    assert pages.get(f"/search?q={story.trace}").headers["location"] == f"/traces/{story.trace}"
+
+
+def test_spans_without_their_parents_or_in_a_ring_are_shown() -> None:
+    ring = [a_span(2, parent=3), a_span(3, parent=2)]
+    lost = a_span(9, parent=8)
+
+    tree = in_tree([*ring, lost, a_span(1), a_span(5, parent=1)])
+
+    assert sorted((int(span.id, 16), depth) for span, depth in tree) == [
+        (1, 0),
+        (2, 0),
+        (3, 1),
+        (5, 1),
+        (9, 0),
+    ]

@@ -19,6 +19,7 @@ from mainspring.kernel.clock import FakeClock
 from mainspring.monitoring.requests import (
     CloseIncident,
 )
+from mainspring.testing.story.answers import an_answered_question
 from mainspring.testing.story.beginning import ALICE
 from mainspring.testing.story.others import Others
 
@@ -39,6 +40,7 @@ class Story:
     open_incident: Incident
     waiting: Rollout
     tracked_run: str
+    trace: str
     prediction: str
 
 
@@ -85,6 +87,7 @@ class _Teller(Others):
         rolled_back = self._rolled_back(newer)
         prediction = self._last_answers(champion)
         tracked = self._tuning()
+        trace = an_answered_question(app, self.clock.now(), tracked)
         open_incident, waiting = self._fraud()
         self._churn()
         self._running(newer)
@@ -103,5 +106,6 @@ class _Teller(Others):
             open_incident=open_incident,
             waiting=waiting,
             tracked_run=tracked,
+            trace=trace,
             prediction=prediction,
         )

@@ -10,6 +10,7 @@ from mainspring.pipelines.requests import ListPipelineRuns
 from mainspring.registry.requests import GetModelVersionById, ListModels
 from mainspring.services.requests import ListServices
 from mainspring.serving.log.ids import PREFIX as PREDICTION_PREFIX
+from mainspring.traces.requests import GetTraces
 from mainspring.tracking.requests import GetRun, ListExperiments
 from mainspring.ui import links
 from mainspring.ui.answering import Asked
@@ -62,10 +63,17 @@ def by_id(reader: Reader, id_: str) -> str | None:
         found = reader.ask(GetDatasetVersionById(id=id_))
         return links.to_dataset(found.dataset, found.number)
 
+    def trace() -> str:
+        found = reader.ask(GetTraces(traces=(id_,)))
+        if not found:
+            raise NotFound(f"there is no trace {id_}")
+        return links.to_trace(id_)
+
     ways: tuple[Callable[[], str], ...] = (
         lambda: links.to_run(reader.ask(GetRun(run=id_)).id),
         version,
         dataset,
+        trace,
         lambda: links.to_incident(reader.ask(GetIncident(incident=id_)).id),
     )
     for way in ways:
