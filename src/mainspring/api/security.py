@@ -91,6 +91,7 @@ class Guard:
         try:
             check_host(asked.headers.get("host", ""), self._app.settings.host)
             check_origin(asked)
+            check_workspace(asked)
             actor = await self._actor(asked)
             receive = limited(asked, receive)
         except MainspringError as error:
@@ -162,6 +163,20 @@ def check_origin(asked: Asked) -> None:
             "a page of another site may not change anything here",
             code="cross_site",
             hint="Programs need not send `Origin` or `Sec-Fetch-Site`.",
+        )
+
+
+def check_workspace(asked: Asked) -> None:
+    """Raise `Invalid` for a request that would be kept apart in a workspace of MLflow's: there are none.
+
+    To pass over the header would mix what its sender believes to be apart.
+    """
+    workspace = asked.headers.get("x-mlflow-workspace", "").strip()
+    if workspace and not asked.path.rstrip("/").endswith("/mlflow/server-info"):
+        raise Invalid(
+            "Workspace APIs are not available: workspaces are not enabled on this server",
+            code="no_workspaces",
+            hint="Leave X-MLFLOW-WORKSPACE out; a home of its own keeps a team's work apart.",
         )
 
 

@@ -433,3 +433,16 @@ def test_a_host_in_a_location_is_not_followed() -> None:
     assert (
         location_of_uri("mlflow-artifacts://elsewhere:80/0/r/artifacts/x").root == "0/r/artifacts"
     )
+
+
+def test_a_workspace_is_refused_rather_than_passed_over(browser: Browser) -> None:
+    header = {"X-MLFLOW-WORKSPACE": "team-a"}
+
+    refused = browser.post(f"{BASE}/experiments/create", json={"name": "a"}, headers=header)
+    info = browser.get("/api/3.0/mlflow/server-info", headers=header)
+    spans = browser.post("/v1/traces", content=b"", headers=header)
+
+    assert refused.status_code == 400
+    assert refused.json()["error_code"] == "FEATURE_DISABLED"
+    assert info.json()["workspaces_enabled"] is False
+    assert spans.status_code == 400
