@@ -17,7 +17,7 @@ from mainspring.kernel.errors import Invalid
 from mainspring.quality import expectations
 from mainspring.quality.catalogue.entries import arguments_of, compile_expectation, unaskable
 from mainspring.quality.catalogue.scope import Surroundings
-from mainspring.quality.compiled import Check, Judged, RowCheck, ValueCheck
+from mainspring.quality.compiled import Check, Judged, RowCheck, ValueCheck, rows_text
 from mainspring.quality.examples import example_of, masked, shown
 from mainspring.quality.measure import profile_table
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 EXAMPLES = 5
 
 _WITH_CONTEXT = 8
+_FIRST_ROWS = 16_384
 
 
 def check_table(
@@ -149,25 +150,25 @@ class Checking:
         ]
         if self._schema.key and all(name in self._types for name in self._schema.key):
             checks.append(expectations.of_key(self._schema.key))
-        for asked in self._schema.expectations:
-            check = compile_expectation(asked, self._types, self._dtypes, self._around)
-            checks.append(self._sound(check) or unaskable(asked, arguments_of(asked), self._why))
-        return checks
+        asked = self._schema.expectations
+        more = [compile_expectation(e, self._types, self._dtypes, self._around) for e in asked]
+        if self._misfit(more):
+            # One of them does not fit the table; the others are to be checked all the same.
+            for place, (expectation, check) in enumerate(zip(asked, more, strict=True)):
+                if why := self._misfit([check]):
+                    more[place] = unaskable(expectation, arguments_of(expectation), why)
+        return [*checks, *more]
 
-    _why = ""
-
-    def _sound(self, check: Check) -> Check | None:
-        """The check, unless its expressions don't fit the table; the types alone tell."""
+    def _misfit(self, checks: list[Check]) -> str:
+        """Why expressions don't fit the table, or nothing; the types alone tell."""
         import polars as pl
 
-        parts = list(_measures(check))
+        parts = [part for check in checks for part in _measures(check)]
         try:
-            if parts:
-                self._table.select([p.alias(str(i)) for i, p in enumerate(parts)]).collect_schema()
+            self._table.select([p.alias(str(i)) for i, p in enumerate(parts)]).collect_schema()
         except pl.exceptions.PolarsError as error:
-            self._why = _first_line(error)
-            return None
-        return check
+            return _first_line(error)
+        return ""
 
     def _count(self, checks: list[Check]) -> tuple[int, list[tuple[Any, ...]]]:
         """The table's row count, and for each check what its measures came to."""
@@ -194,20 +195,53 @@ class Checking:
         """For each failed check a few failing rows, and what its kind of check tells of them."""
         import polars as pl
 
-        columns = list(self._types)
+        found = self._among_the_first(failed)
         queries: list[pl.LazyFrame] = []
-        for check in failed:
-            number = _unused_name("#", columns)
-            context = _context(check, self._schema, columns)
-            rows = self._table.with_row_index(number).filter(check.violations).head(EXAMPLES)
-            queries.append(rows.select(pl.col(number).alias("#"), pl.struct(context).alias("row")))
-            if check.summary is not None:
-                queries.append(self._table.filter(check.violations).select(*check.summary))
+        summaries: list[pl.Expr] = []
+        for place, check in enumerate(failed):
+            if place not in found:
+                queries.append(self._examples(check, self._table))
+            for part in check.summary or ():
+                # One query for the summaries of all: each alone would read the table again.
+                summaries.append(part.alias(f"{place}.{part.meta.output_name()}"))
+        if summaries:
+            queries.append(self._table.select(summaries))
         with reading_clearly():
-            frames = iter(pl.collect_all(queries, engine="streaming")) if queries else iter(())
-        return [
-            (next(frames), next(frames) if check.summary is not None else None) for check in failed
+            frames = iter(pl.collect_all(queries, engine="streaming") if queries else ())
+        examples = [
+            found[place] if place in found else next(frames) for place in range(len(failed))
         ]
+        summary = next(frames, pl.DataFrame())
+        return [
+            (examples[place], _summary_of(summary, place) if check.summary else None)
+            for place, check in enumerate(failed)
+        ]
+
+    def _among_the_first(self, failed: list[RowCheck]) -> "dict[int, pl.DataFrame]":
+        """Failing rows of checks that look at one row at a time, where the first rows hold enough of them."""
+        alone = {
+            place: check
+            for place, check in enumerate(failed)
+            if check.violations.meta.is_row_separable()
+        }
+        if not alone:
+            return {}
+        first = collected(self._table.head(_FIRST_ROWS))
+        found = {place: self._examples(check, first.lazy()) for place, check in alone.items()}
+        frames = {place: query.collect() for place, query in found.items()}
+        is_all = first.height < _FIRST_ROWS
+        return {
+            place: frame for place, frame in frames.items() if is_all or frame.height == EXAMPLES
+        }
+
+    def _examples(self, check: RowCheck, table: "pl.LazyFrame") -> "pl.LazyFrame":
+        import polars as pl
+
+        columns = list(self._types)
+        number = _unused_name("#", columns)
+        context = _context(check, self._schema, columns)
+        rows = table.with_row_index(number).filter(check.violations).head(EXAMPLES)
+        return rows.select(pl.col(number).alias("#"), pl.struct(context).alias("row"))
 
     def _result(
         self, number: int, evidence: "tuple[pl.DataFrame, pl.DataFrame | None] | None"
@@ -218,16 +252,12 @@ class Checking:
         count = int(found[0] or 0)
         rows = int(found[1] or 0) if check.considered is not None else self.row_count
         examples, summary = evidence if evidence is not None else (None, None)
-        if self._private.intersection(check.columns):
-            summary = None
         return CheckResult(
             check=check.check,
             column=check.columns[0] if len(check.columns) == 1 else None,
             severity=check.severity,
             passed=evidence is None,
-            observed=_hidden(check, count)
-            if evidence is not None and self._private.intersection(check.columns)
-            else check.observed(count, rows, summary),
+            observed=self._observed(check, count, rows, examples, summary),
             expected=check.expected,
             failed_row_count=count,
             examples=()
@@ -240,6 +270,24 @@ class Checking:
             mostly=1.0 - check.max_share,
             name=check.name,
         )
+
+    def _observed(
+        self,
+        check: RowCheck,
+        count: int,
+        rows: int,
+        examples: "pl.DataFrame | None",
+        summary: "pl.DataFrame | None",
+    ) -> str:
+        if examples is None:
+            return check.observed(count, rows, None)
+        if self._private.intersection(check.columns):
+            return f"{rows_text(count)}, whose values are private"
+        text = check.observed(count, rows, summary)
+        if check.names_values:
+            values = [shown(row[check.columns[0]]) for row in examples["row"].to_list()]
+            text += f", such as {', '.join(dict.fromkeys(values))}"
+        return text
 
     def _value_result(self, check: ValueCheck, judged: Judged) -> CheckResult:
         is_private = bool(self._private.intersection(check.columns))
@@ -294,14 +342,17 @@ def _measures(check: Check) -> "tuple[pl.Expr, ...]":
     return counts if check.considered is None else (*counts, check.considered.sum())
 
 
+def _summary_of(summaries: "pl.DataFrame", place: int) -> "pl.DataFrame":
+    """One check's part of all summaries."""
+    head = f"{place}."
+    mine = summaries.select([name for name in summaries.columns if name.startswith(head)])
+    return mine.rename(lambda name: name.removeprefix(head))
+
+
 def _title(check: RowCheck) -> str:
     if check.name:
         return check.name
     return f"{', '.join(check.columns)}: {check.check}" if check.columns else check.check
-
-
-def _hidden(check: RowCheck, count: int) -> str:
-    return f"{count:,} rows, whose values are private"
 
 
 def _context(check: RowCheck, schema: TableSchema, columns: list[str]) -> list[str]:

@@ -20,7 +20,7 @@ class RowCheck:
 
     `violations` is a boolean per row; null is no violation. `considered` is true in the rows that the check
     speaks of (None: in all); of those a share of `max_share` may violate it. `summary` is computed over the
-    violating rows of a failed check only.
+    violating rows of a failed check only; `names_values` adds what the example rows have to what was observed.
     """
 
     check: str
@@ -32,6 +32,7 @@ class RowCheck:
     summary: "tuple[pl.Expr, ...] | None" = None
     max_share: float = 0.0
     considered: "pl.Expr | None" = None
+    names_values: bool = False
     name: str = ""
 
     def allowed(self, row_count: int) -> int:

@@ -131,7 +131,10 @@ def _range(column: ColumnSchema, value: "pl.Expr", dtype: "pl.DataType") -> RowC
         severity=column.severity,
         expected=expected,
         violations=violations,
-        summary=(value.min().alias("low"), value.max().alias("high")),
+        summary=(
+            value.filter(violations).min().alias("low"),
+            value.filter(violations).max().alias("high"),
+        ),
         observed=_outside,
     )
 
@@ -162,7 +165,13 @@ def _categories(column: ColumnSchema, value: "pl.Expr", found: DataType) -> RowC
         severity=column.severity,
         expected=f"one of {', '.join(names[: 2 * _LISTED])}{more}",
         violations=violations,
-        summary=(value.value_counts(sort=True).head(_LISTED).alias("unseen"),),
+        summary=(
+            value.filter(violations)
+            .value_counts(sort=True)
+            .head(_LISTED)
+            .implode()
+            .alias("unseen"),
+        ),
         observed=_unseen,
     )
 
@@ -170,20 +179,21 @@ def _categories(column: ColumnSchema, value: "pl.Expr", found: DataType) -> RowC
 def _unseen(count: int, rows: int, summary: "pl.DataFrame | None") -> str:
     if summary is None:
         return "only known values"
-    values = [next(iter(item.values())) for item in summary.get_column("unseen").to_list()]
+    values = [next(iter(item.values())) for item in summary.item().to_list()]
     return f"{rows_text(count)} with {', '.join(shown(value) for value in values)}"
 
 
 def _pattern(column: ColumnSchema, value: "pl.Expr") -> RowCheck | None:
     if column.pattern is None:
         return None
+    violations = ~value.str.contains(f"^(?:{column.pattern})$")
     return RowCheck(
         check="pattern",
         columns=(column.name,),
         severity=column.severity,
         expected=f"text like {column.pattern}",
-        violations=~value.str.contains(f"^(?:{column.pattern})$"),
-        summary=(value.first().alias("first"),),
+        violations=violations,
+        summary=(value.filter(violations).first().alias("first"),),
         observed=lambda count, rows, summary: (
             "all of that form"
             if summary is None

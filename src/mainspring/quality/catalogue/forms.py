@@ -19,14 +19,22 @@ if TYPE_CHECKING:
 def column_values_to_match_regex(scope: Scope, *, column: str, regex: str = "(?s).*") -> RowCheck:
     """A pattern is found in every value."""
     text = scope.text(column)
-    return scope.rows([column], ~_found(text, regex), f"text with {regex}", shows=text)
+    return scope.rows(
+        [column],
+        ~_found(text, regex),
+        f"text with {regex}",
+    )
 
 
 @entry
 def column_values_to_not_match_regex(scope: Scope, *, column: str, regex: str) -> RowCheck:
     """A pattern is found in no value."""
     text = scope.text(column)
-    return scope.rows([column], _found(text, regex), f"no text with {regex}", shows=text)
+    return scope.rows(
+        [column],
+        _found(text, regex),
+        f"no text with {regex}",
+    )
 
 
 @entry
@@ -36,7 +44,11 @@ def column_values_to_match_regex_list(
     """Any, or all, of several patterns are found in every value."""
     text = scope.text(column)
     found = _combined([_found(text, regex) for regex in regex_list], match_on)
-    return scope.rows([column], ~found, f"{match_on} of {', '.join(regex_list)}", shows=text)
+    return scope.rows(
+        [column],
+        ~found,
+        f"{match_on} of {', '.join(regex_list)}",
+    )
 
 
 @entry
@@ -46,7 +58,11 @@ def column_values_to_not_match_regex_list(
     """None of several patterns is found in any value."""
     text = scope.text(column)
     found = _combined([_found(text, regex) for regex in regex_list], "any")
-    return scope.rows([column], found, f"none of {', '.join(regex_list)}", shows=text)
+    return scope.rows(
+        [column],
+        found,
+        f"none of {', '.join(regex_list)}",
+    )
 
 
 @entry
@@ -56,7 +72,11 @@ def column_values_to_match_like_pattern(
     """Every value has the form of an SQL pattern, with `%` for any text and `_` for one character."""
     text = scope.text(column)
     like = _found(text, regex_of_like(like_pattern, escape))
-    return scope.rows([column], ~like, f"like {like_pattern}", shows=text)
+    return scope.rows(
+        [column],
+        ~like,
+        f"like {like_pattern}",
+    )
 
 
 @entry
@@ -66,7 +86,11 @@ def column_values_to_not_match_like_pattern(
     """No value has the form of an SQL pattern."""
     text = scope.text(column)
     like = _found(text, regex_of_like(like_pattern, escape))
-    return scope.rows([column], like, f"not like {like_pattern}", shows=text)
+    return scope.rows(
+        [column],
+        like,
+        f"not like {like_pattern}",
+    )
 
 
 @entry
@@ -82,7 +106,11 @@ def column_values_to_match_like_pattern_list(
     text = scope.text(column)
     found = _combined([_found(text, regex_of_like(p, escape)) for p in like_pattern_list], match_on)
     said = f"like {match_on} of {', '.join(like_pattern_list)}"
-    return scope.rows([column], ~found, said, shows=text)
+    return scope.rows(
+        [column],
+        ~found,
+        said,
+    )
 
 
 @entry
@@ -92,7 +120,11 @@ def column_values_to_not_match_like_pattern_list(
     """No value has the form of any of several SQL patterns."""
     text = scope.text(column)
     found = _combined([_found(text, regex_of_like(p, escape)) for p in like_pattern_list], "any")
-    return scope.rows([column], found, f"like none of {', '.join(like_pattern_list)}", shows=text)
+    return scope.rows(
+        [column],
+        found,
+        f"like none of {', '.join(like_pattern_list)}",
+    )
 
 
 @entry
@@ -110,7 +142,11 @@ def column_values_to_match_strftime_format(
         return True
 
     bad = ~_asked(text, is_time)
-    return scope.rows([column], bad, f"a time like {strftime_format}", shows=text)
+    return scope.rows(
+        [column],
+        bad,
+        f"a time like {strftime_format}",
+    )
 
 
 @entry
@@ -126,14 +162,22 @@ def column_values_to_be_dateutil_parseable(scope: Scope, *, column: str) -> RowC
             return False
         return True
 
-    return scope.rows([column], ~_asked(text, is_time), "a date or time", shows=text)
+    return scope.rows(
+        [column],
+        ~_asked(text, is_time),
+        "a date or time",
+    )
 
 
 @entry
 def column_values_to_be_json_parseable(scope: Scope, *, column: str) -> RowCheck:
     """Every text is JSON."""
     text = scope.text(column)
-    return scope.rows([column], ~_asked(text, lambda v: _json(v) is not None), "JSON", shows=text)
+    return scope.rows(
+        [column],
+        ~_asked(text, lambda v: _json(v) is not None),
+        "JSON",
+    )
 
 
 @entry
@@ -148,7 +192,11 @@ def column_values_to_match_json_schema(
         document = _json(value)
         return document is not None and bool(validator(document[0]))
 
-    return scope.rows([column], ~_asked(text, fits), "JSON of the schema", shows=text)
+    return scope.rows(
+        [column],
+        ~_asked(text, fits),
+        "JSON of the schema",
+    )
 
 
 def regex_of_like(pattern: str, escape: str | None) -> str:

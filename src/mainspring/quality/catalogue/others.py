@@ -29,7 +29,6 @@ def column_values_to_be_in_other_table(
         [column],
         ~value.is_in(keys.implode()),
         f"a value of {other_table_name}.{wanted}",
-        shows=value,
     )
 
 

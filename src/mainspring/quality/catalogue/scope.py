@@ -33,7 +33,6 @@ IgnoreRow = Literal[
     "neither",
     "never",
 ]
-_SHOWN = 5
 
 
 def _no_other(name: str) -> "pl.LazyFrame":
@@ -164,7 +163,6 @@ class Scope:
         *,
         considered: "pl.Expr | None" = None,
         everywhere: bool = False,
-        shows: "pl.Expr | None" = None,
     ) -> RowCheck:
         """A check of rows: `everywhere`, where `considered`, or by default where its one column has a value."""
         asked, where = self.expectation, self.where
@@ -183,9 +181,7 @@ class Scope:
             considered=considered,
             max_share=1.0 - asked.mostly,
             observed=_unexpected,
-            summary=None
-            if shows is None
-            else (shows.unique(maintain_order=True).head(_SHOWN).implode().alias("values"),),
+            names_values=len(columns) == 1,
             name=asked.name,
         )
 
@@ -232,7 +228,4 @@ def between(low: Bound, high: Bound, strict_low: bool = False, strict_high: bool
 def _unexpected(count: int, rows: int, summary: "pl.DataFrame | None") -> str:
     if not count:
         return f"all {rows_text(rows)} as expected" if rows else "no rows to speak of"
-    text = f"{rows_text(count)} of {rows:,} not so ({share_text(count / rows)})"
-    if summary is not None:
-        text += f", such as {', '.join(shown(value) for value in summary.item().to_list())}"
-    return text
+    return f"{rows_text(count)} of {rows:,} not so ({share_text(count / rows)})"

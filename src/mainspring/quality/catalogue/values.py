@@ -33,7 +33,11 @@ def column_values_to_be_null(scope: Scope, *, column: str) -> RowCheck:
 def column_values_to_be_unique(scope: Scope, *, column: str) -> RowCheck:
     """No value occurs twice; every row of one that does is a violation."""
     value = scope.value(column)
-    return scope.rows([column], value.is_duplicated(), "no value twice", shows=value)
+    return scope.rows(
+        [column],
+        value.is_duplicated(),
+        "no value twice",
+    )
 
 
 @entry
@@ -41,7 +45,9 @@ def column_values_to_be_in_set(scope: Scope, *, column: str, value_set: list[Val
     """Every value is one of a set."""
     value, known = scope.among(column, value_set)
     return scope.rows(
-        [column], ~value.is_in(known.implode()), f"one of {_listed(value_set)}", shows=value
+        [column],
+        ~value.is_in(known.implode()),
+        f"one of {_listed(value_set)}",
     )
 
 
@@ -52,7 +58,9 @@ def column_values_to_not_be_in_set(
     """No value is one of a set."""
     value, known = scope.among(column, value_set)
     return scope.rows(
-        [column], value.is_in(known.implode()), f"none of {_listed(value_set)}", shows=value
+        [column],
+        value.is_in(known.implode()),
+        f"none of {_listed(value_set)}",
     )
 
 
@@ -79,7 +87,11 @@ def column_values_to_be_between(
         high = scope.bound(column, max_value)
         violations = violations | ((value >= high) if strict_max else (value > high))
     said = between(min_value, max_value, strict_min, strict_max)
-    return scope.rows([column], violations, said, shows=value)
+    return scope.rows(
+        [column],
+        violations,
+        said,
+    )
 
 
 @entry
@@ -91,7 +103,9 @@ def column_values_to_be_increasing(
     before = value.forward_fill().shift(1)
     said = "each value above the one before" if strictly else "no value below the one before"
     return scope.rows(
-        [column], (value <= before) if strictly else (value < before), said, shows=value
+        [column],
+        (value <= before) if strictly else (value < before),
+        said,
     )
 
 
@@ -104,7 +118,9 @@ def column_values_to_be_decreasing(
     before = value.forward_fill().shift(1)
     said = "each value below the one before" if strictly else "no value above the one before"
     return scope.rows(
-        [column], (value >= before) if strictly else (value > before), said, shows=value
+        [column],
+        (value >= before) if strictly else (value > before),
+        said,
     )
 
 
@@ -134,7 +150,6 @@ def column_values_to_not_be_outliers(
         [column],
         violations,
         f"no value far outside ({method}, {shown(multiplier)})",
-        shows=value,
     )
 
 
@@ -150,7 +165,11 @@ def column_value_z_scores_to_be_less_than(
     score = (value - present.mean()) / present.std()
     score = pl.when(present.std() > 0).then(score)
     violations = score.abs() >= abs(threshold) if double_sided else score >= threshold
-    return scope.rows([column], violations, f"a z-score below {shown(threshold)}", shows=value)
+    return scope.rows(
+        [column],
+        violations,
+        f"a z-score below {shown(threshold)}",
+    )
 
 
 @entry
@@ -176,7 +195,11 @@ def column_value_lengths_to_be_between(
     if max_value is not None:
         violations = violations | ((length >= max_value) if strict_max else (length > max_value))
     said = f"{between(min_value, max_value, strict_min, strict_max)} characters"
-    return scope.rows([column], violations, said, shows=text)
+    return scope.rows(
+        [column],
+        violations,
+        said,
+    )
 
 
 @entry
@@ -187,7 +210,6 @@ def column_value_lengths_to_equal(scope: Scope, *, column: str, value: float) ->
         [column],
         text.str.len_chars() != math.floor(value),
         f"{shown(value)} characters",
-        shows=text,
     )
 
 
