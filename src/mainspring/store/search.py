@@ -66,7 +66,8 @@ def search(
         if presence < reached or len(rows) > limit:
             continue
         part = part_of(tx, target, whole, presence)
-        query = part.query.where(*where, *few, *(() if part.is_scoped else scope))
+        # The few are within the scope already, and must not be looked for through its index.
+        query = part.query.where(*where, *few, *(() if part.is_scoped or few else scope))
         query = query.where(*(_in_part(tx, target, clause, part, whole[0]) for clause in clauses))
         if presence is reached and key is not None:
             query = query.where(after(part.terms, _values(key, part.terms)))

@@ -116,11 +116,15 @@ def _page(
 
 
 def _columns(run: str, key: str, rows: list[metrics.Row], token: str | None) -> MetricPoints:
-    steps, times, values, nans = zip(*rows, strict=True) if rows else ((), (), (), ())
-    if any(nans):
-        values = tuple(math.nan if nan else v for v, nan in zip(values, nans, strict=True))
+    # Column by column: `zip(*rows)` would make an iterator for each row.
+    values = tuple([math.nan if row[3] else row[2] for row in rows])
     return MetricPoints(
-        run=run, key=key, steps=steps, timestamps_ms=times, values=values, next_token=token
+        run=run,
+        key=key,
+        steps=tuple([row[0] for row in rows]),
+        timestamps_ms=tuple([row[1] for row in rows]),
+        values=values,
+        next_token=token,
     )
 
 

@@ -101,7 +101,7 @@ def run_json(run: Run) -> Json:
     return {
         "info": _info_json(run),
         "data": {
-            "metrics": [metric_json(each) for each in run.metrics],
+            "metrics": [_latest_json(each) for each in run.metrics],
             "params": pairs_json(run.params),
             "tags": pairs_json(run.tags),
         },
@@ -112,6 +112,16 @@ def run_json(run: Run) -> Json:
         "outputs": {
             "model_outputs": [{"model_id": link.model, "step": link.step} for link in made]
         },
+    }
+
+
+def _latest_json(metric: Metric) -> Json:
+    """A run's metric, of which a page may hold a million: written without looking for what it can't have."""
+    return {
+        "key": metric.key,
+        "value": number_json(metric.value),
+        "timestamp": metric.timestamp_ms,
+        "step": metric.step,
     }
 
 
