@@ -341,14 +341,18 @@ def test_a_shadow_gets_no_share_until_it_takes_over(any_app: App) -> None:
     assert champion_of(any_app) == second.id
 
 
-def test_going_back_restores_the_champion_before_at_once(any_app: App) -> None:
+def test_going_back_ends_the_rollout_and_then_restores_the_champion_before(any_app: App) -> None:
     a_service(any_app)
     versions = [a_champion(any_app, content) for content in ("one", "two", "three")]
     clock_of(any_app).advance(timedelta(minutes=1))
     fourth = a_version(any_app, "four")
     rollout = any_app.call(StartRollout(service="demand", version=fourth.id))
 
-    back = any_app.call(RollBack(service="demand", why="customers complain"))
+    ended_only = any_app.call(RollBack(service="demand", why="customers complain"))
+    assert (ended_only.champion, ended_only.rollout) == (versions[2].id, None)
+    assert champion_of(any_app) == versions[2].id
+
+    back = any_app.call(RollBack(service="demand", why="customers still complain"))
 
     assert (back.champion, back.previous) == (versions[1].id, versions[0].id)
     assert any_app.call(GetModel(model="demand")).aliases["champion"] == versions[1].number

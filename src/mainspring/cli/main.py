@@ -58,7 +58,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "audit": "Read and verify who did what.",
     },
     "Operate": {
-        "rollback": "Make the previous champion champion again, at once.",
+        "rollback": "End a rollout, or restore the champion before, at once.",
         "rollout": "Start, stop and list rollouts.",
         "deployment": "Read which versions answer.",
         "serving": "Read what serving processes say of themselves.",

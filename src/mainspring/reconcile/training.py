@@ -222,8 +222,14 @@ def _reason(seen: SeenForTraining, now: datetime) -> str | RaiseIncident | None:
 
 
 def _triggered(seen: SeenForTraining, last: PipelineRun, told: str, now: datetime) -> str | None:
-    """Why new data is trained on, by the declared triggers."""
+    """Why new data is trained on, by the declared triggers.
+
+    Not while a rollout runs: its candidate may be what cures the incident, and a newer one would only queue.
+    """
     policy = seen.service.spec.retrain
+    under_way = seen.deployment.rollout if seen.deployment else None
+    if under_way and under_way.state is RolloutState.RUNNING:
+        return None
     if last.finished_at and now < last.finished_at + timedelta(seconds=policy.cooldown_seconds):
         return None
     incident = _drift_incident(seen)

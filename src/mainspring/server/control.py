@@ -7,11 +7,10 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from types import FrameType
@@ -49,6 +48,7 @@ from mainspring.governance.requests import IssueToken, ListEvents, ListTokens
 from mainspring.kernel.errors import Invalid, NotFound, Unavailable
 from mainspring.server.http import BoundedHttp
 from mainspring.server.listen import listen, url_of
+from mainspring.server.signals import caught
 from mainspring.ui import routes as ui
 from mainspring.ui.answering import Asked, page_endpoint
 from mainspring.ui.assets import assets
@@ -145,21 +145,8 @@ class _Server(uvicorn.Server):
         sys.stdout.write(f"Mainspring is at {self._url}\n")
         sys.stdout.flush()
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        # uvicorn raises the signals again at the end, which would skip what `run` has to tidy up.
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {
-            number: signal.signal(number, self.handle_exit)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def capture_signals(self) -> AbstractContextManager[None]:
+        return caught(self.handle_exit)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

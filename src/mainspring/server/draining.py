@@ -3,17 +3,16 @@
 import asyncio
 import contextlib
 import ctypes
-import signal
 import socket
 import struct
-import threading
 import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from types import FrameType
 
 import uvicorn
 
 from mainspring.api.oip.app import PredictApp
+from mainspring.server.signals import caught
 
 DRAIN_SECONDS = 1.0
 """How long callers are told to go elsewhere before the port is closed."""
@@ -51,21 +50,8 @@ class DrainingServer(uvicorn.Server):
             )
         )
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        # uvicorn raises the signals again at the end, which would skip the rest of the shutdown.
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {
-            number: signal.signal(number, self.handle_exit)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def capture_signals(self) -> AbstractContextManager[None]:
+        return caught(self.handle_exit)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._drain_until is None:

@@ -64,13 +64,14 @@ class Answerer:
 
     def __init__(self, runtime: Runtime, log: RecordLog, metrics: Metrics) -> None:
         self._runtime = runtime
+        self._log = log
         self._recorder = Recorder(log, metrics)
         self._metrics = metrics
         self._ids = IdSource()
         self._shadows: set[asyncio.Task[None]] = set()
 
     async def answer(self, question: Question) -> Reply:
-        """Every row's answer.
+        """Every row's answer, once the prediction log has it.
 
         Raises `NotFound` for an unknown service or version, `Invalid` for input that the model can't take,
         `Full`, `TimedOut` or `Failed` if nobody could answer.
@@ -87,6 +88,7 @@ class Answerer:
             )
         if arms.is_shadow and arms.candidate and question.version is None:
             self._copy_to_shadow(question, arms.candidate, arms.service)
+        await self._log.kept()
         return _merged(done, question.count)
 
     async def settle(self) -> None:

@@ -27,6 +27,9 @@ class RecordLog(Protocol):
 
     def append(self, service: str, content: Answered, record_count: int) -> None: ...
 
+    async def kept(self) -> None:
+        """Wait until what was appended survives the end of this process."""
+
 
 @dataclass(slots=True)
 class _Counters:

@@ -53,9 +53,10 @@ class RecordGuardReadings(Request[Rollout], frozen=True, kw_only=True):
 
 
 class RollBack(Request[Deployment], frozen=True, kw_only=True):
-    """Make the previous champion champion again, at once; a rollout under way is ended first.
+    """Go back, at once: end the rollout under way; without one, make the previous champion champion again.
 
-    Without a previous champion only the rollout is ended; raises `Conflict` if there is neither.
+    A rollout that is ended leaves the champion as it is; the very first one leaves nothing that answers.
+    Raises `Conflict` if there is neither a rollout nor a previous champion.
     """
 
     service: str

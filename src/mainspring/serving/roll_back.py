@@ -1,4 +1,6 @@
-"""Going back to the champion before, at once."""
+"""Going back, at once: out of a rollout, or to the champion before."""
+
+from dataclasses import replace
 
 from mainspring.domain.rollout import Deployment
 from mainspring.kernel.errors import Conflict
@@ -12,7 +14,7 @@ from mainspring.store.tx import Tx
 
 
 def roll_back(tx: Tx, request: RollBack) -> Deployment:
-    """End a rollout under way, and make the previous champion champion again if there is one.
+    """End the rollout under way; without one, make the previous champion champion again.
 
     The champion before becomes the one that the restored version itself replaced, so that going back twice
     goes back two versions rather than to the bad one.
@@ -20,13 +22,10 @@ def roll_back(tx: Tx, request: RollBack) -> Deployment:
     service_named(tx, request.service)
     deployment = queries.deployment(tx, request.service)
     why = request.why or f"asked for by {tx.actor}"
-    ended = deployment is not None and deployment.rollout is not None
-    if deployment and deployment.rollout:
+    if deployment is not None and deployment.rollout is not None:
         end_rollout(tx, deployment.rollout, readings=(), why=why)
-        deployment = queries.deployment(tx, request.service)
+        return replace(deployment, rollout=None)
     if deployment is None or deployment.previous is None:
-        if deployment is not None and ended:
-            return deployment
         raise Conflict(
             f"{request.service} has no champion to go back to",
             code="no_previous_champion",

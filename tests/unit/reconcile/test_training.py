@@ -324,3 +324,20 @@ def test_the_inputs_are_the_newest_accepted_versions(calm: Calm) -> None:
 
     assert isinstance(action, StartTraining)
     assert action.inputs == (("rides", DatasetVersionId(calm.data[0].id)),)
+
+
+def test_nothing_is_trained_on_new_data_while_a_rollout_runs(calm: Calm) -> None:
+    calm.champion()
+    calm.declare(retrain=RetrainPolicy(on=(RetrainTrigger.NEW_DATA,)))
+    calm.deliver()
+    calm.candidate()
+    calm.follow()
+    assert calm.active is not None
+    assert calm.active.state is RolloutState.RUNNING
+    calm.deliver()
+    calm.now += timedelta(hours=1)
+    assert calm.plan() == []
+
+    calm.promote()
+
+    assert "dataset rides has version 3" in why_of(calm.plan())

@@ -11,11 +11,16 @@ from mainspring.cli.session import Session
 @click.option("--why", default="", help="The reason, for the audit log.")
 @pass_session
 def rollback(session: Session, /, service: str, why: str) -> None:
-    """Make the previous champion of SERVICE champion again, at once; a rollout under way ends first."""
+    """Go back, at once: end the rollout of SERVICE that is under way; without one, restore the champion before.
+
+    A rollout that is ended leaves the champion as it is. Give the command twice to end a rollout and go back
+    from the champion too.
+    """
     from mainspring.registry.requests import GetModelVersionById
-    from mainspring.serving.requests import RollBack
+    from mainspring.serving.requests import GetDeployment, RollBack
 
     with session.client() as client:
+        before = client.call(GetDeployment(service=service))
         deployment = client.call(RollBack(service=service, why=why))
         version = (
             client.call(GetModelVersionById(id=deployment.champion))
@@ -23,4 +28,8 @@ def rollback(session: Session, /, service: str, why: str) -> None:
             else None
         )
     name = f"{version.model} version {version.number}" if version else "nothing"
-    session.show(deployment, [f"{service} is answered by {name} again"])
+    if before is not None and before.rollout is not None:
+        lines = [f"the rollout is ended; {service} is answered by {name}"]
+    else:
+        lines = [f"{service} is answered by {name} again"]
+    session.show(deployment, lines)

@@ -164,4 +164,5 @@ def _versions(reader: Reader, found: Service) -> tuple[ModelVersion, ...]:
 
 
 def _can_roll_back(deployment: Deployment | None) -> bool:
-    return deployment is not None and deployment.previous is not None
+    """A rollout under way has a button of its own to end it."""
+    return deployment is not None and deployment.previous is not None and deployment.rollout is None
