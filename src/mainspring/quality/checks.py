@@ -219,16 +219,26 @@ class Checking:
 
     def _among_the_first(self, failed: list[RowCheck]) -> "dict[int, pl.DataFrame]":
         """Failing rows of checks that look at one row at a time, where the first rows hold enough of them."""
+        import polars as pl
+
         alone = {
             place: check
             for place, check in enumerate(failed)
-            if check.violations.meta.is_row_separable()
+            if _looks_at_one_row(check.violations)
         }
         if not alone:
             return {}
         first = collected(self._table.head(_FIRST_ROWS))
-        found = {place: self._examples(check, first.lazy()) for place, check in alone.items()}
-        frames = {place: query.collect() for place, query in found.items()}
+        columns = list(self._types)
+        number = _unused_name("#", columns)
+        first = first.with_row_index(number)
+        frames: dict[int, pl.DataFrame] = {}
+        for place, check in alone.items():
+            # As a mask: in a filter, a question that Python answers would lose its column.
+            is_failing = first.select(check.violations.fill_null(False)).to_series()
+            rows = first.filter(is_failing).head(EXAMPLES)
+            context = _context(check, self._schema, columns)
+            frames[place] = rows.select(pl.col(number).alias("#"), pl.struct(context).alias("row"))
         is_all = first.height < _FIRST_ROWS
         return {
             place: frame for place, frame in frames.items() if is_all or frame.height == EXAMPLES
@@ -338,8 +348,20 @@ def not_a_table(schema: TableSchema) -> CheckReport:
 def _measures(check: Check) -> "tuple[pl.Expr, ...]":
     if isinstance(check, ValueCheck):
         return check.measures
-    counts = (check.violations.sum(),)
-    return counts if check.considered is None else (*counts, check.considered.sum())
+    count = check.violations.sum()
+    if check.considered_count is not None:
+        return count, check.considered_count
+    return (count,) if check.considered is None else (count, check.considered.sum())
+
+
+def _looks_at_one_row(expression: "pl.Expr") -> bool:
+    import polars as pl
+
+    try:
+        return expression.meta.is_row_separable()
+    except pl.exceptions.PolarsError:
+        # It can't tell of expressions that call Python.
+        return False
 
 
 def _summary_of(summaries: "pl.DataFrame", place: int) -> "pl.DataFrame":

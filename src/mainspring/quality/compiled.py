@@ -19,7 +19,8 @@ class RowCheck:
     """A check of every row.
 
     `violations` is a boolean per row; null is no violation. `considered` is true in the rows that the check
-    speaks of (None: in all); of those a share of `max_share` may violate it. `summary` is computed over the
+    speaks of (None: in all); of those a share of `max_share` may violate it.
+    `considered_count`, if it is quicker than counting these, says how many they are. `summary` is computed over the
     violating rows of a failed check only; `names_values` adds what the example rows have to what was observed.
     """
 
@@ -32,6 +33,7 @@ class RowCheck:
     summary: "tuple[pl.Expr, ...] | None" = None
     max_share: float = 0.0
     considered: "pl.Expr | None" = None
+    considered_count: "pl.Expr | None" = None
     names_values: bool = False
     name: str = ""
 

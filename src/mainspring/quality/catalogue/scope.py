@@ -165,11 +165,12 @@ class Scope:
         everywhere: bool = False,
     ) -> RowCheck:
         """A check of rows: `everywhere`, where `considered`, or by default where its one column has a value."""
-        asked, where = self.expectation, self.where
+        asked, where, count = self.expectation, self.where, None
         if everywhere:
             considered = where
         elif considered is None:
-            considered = self.value(columns[0]).is_not_null()
+            value = self.value(columns[0])
+            considered, count = value.is_not_null(), value.count()
         elif where is not None:
             considered = considered & where
         return RowCheck(
@@ -179,6 +180,7 @@ class Scope:
             expected=self._said(expected),
             violations=violations if considered is None else violations & considered,
             considered=considered,
+            considered_count=count,
             max_share=1.0 - asked.mostly,
             observed=_unexpected,
             names_values=len(columns) == 1,
