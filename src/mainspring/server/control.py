@@ -9,8 +9,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from types import FrameType
@@ -145,8 +144,10 @@ class _Server(uvicorn.Server):
         sys.stdout.write(f"Mainspring is at {self._url}\n")
         sys.stdout.flush()
 
-    def capture_signals(self) -> AbstractContextManager[None]:
-        return caught(self.handle_exit)
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with caught(self.handle_exit):
+            yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

@@ -6,7 +6,7 @@ import ctypes
 import socket
 import struct
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from types import FrameType
 
 import uvicorn
@@ -50,8 +50,10 @@ class DrainingServer(uvicorn.Server):
             )
         )
 
-    def capture_signals(self) -> AbstractContextManager[None]:
-        return caught(self.handle_exit)
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with caught(self.handle_exit):
+            yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._drain_until is None:
