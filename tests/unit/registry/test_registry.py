@@ -276,3 +276,27 @@ def test_a_stage_archives_the_others_only_when_asked(any_app: App) -> None:
     assert stages() == ["Production", "Archived"]
     with pytest.raises(Invalid, match="stage"):
         any_app.call(UpdateModelVersion(model="demand", number=2, stage="nowhere"))
+
+
+def test_the_same_bytes_are_another_version_for_those_who_ask(any_app: App) -> None:
+    numbers = [a_version(any_app, anew=True).number for _ in range(3)]
+
+    assert numbers == [1, 2, 3]
+
+
+def test_a_prompt_is_no_model(any_app: App) -> None:
+    a_version(any_app)
+    any_app.call(
+        RegisterModelVersion(
+            model="greeting", manifest=a_manifest(any_app), tags={"mlflow.prompt.is_prompt": "true"}
+        )
+    )
+    asked = "tag.`mlflow.prompt.is_prompt` = 'true'"
+
+    assert [model.name for model in any_app.call(ListModels())] == ["demand"]
+    assert [model.name for model in any_app.call(SearchModels()).items] == ["demand"]
+    assert [model.name for model in any_app.call(SearchModels(filter=asked)).items] == ["greeting"]
+    with pytest.raises(Invalid, match="is registered as a prompt"):
+        any_app.call(RegisterModelVersion(model="greeting", manifest=a_manifest(any_app)))
+    with pytest.raises(Conflict, match="already taken by a prompt"):
+        any_app.call(CreateModel(model="greeting"))

@@ -1,0 +1,145 @@
+"""Prompts, stages, searches of the registry by the real MLflow client, on both databases."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+CLIENT = ROOT / ".venv-mlflow" / "bin" / "python"
+SCRIPT = Path(__file__).with_name("registry_script.py")
+_SERVE = """
+import sys
+from pathlib import Path
+from mainspring.config import Settings
+from mainspring.server.control import run
+run(Settings(home=Path(sys.argv[1]), database=sys.argv[2], port=0))
+"""
+
+pytestmark = [pytest.mark.mlflow, pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+@contextmanager
+def a_server(home: Path, database: str) -> Iterator[str]:
+    """A control server in a process of its own; gives its address."""
+    command = [sys.executable, "-c", _SERVE, str(home), database]
+    with (home.parent / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert server.stdout is not None
+        try:
+            found = re.search(r"http://\S+", server.stdout.readline())
+            assert found, (home.parent / "server.log").read_text()
+            yield found.group()
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+            server.stdout.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def saw(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the script saw."""
+    if not CLIENT.exists():
+        pytest.fail("there is no .venv-mlflow: make it with `make setup-mlflow`", pytrace=False)
+    database = ""
+    if request.param == "postgresql":
+        database = request.getfixturevalue("postgres").new_database()
+    folder = tmp_path_factory.mktemp("registry")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "GIT_PYTHON_REFRESH": "quiet",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    }
+    with a_server(folder / "home", database) as url:
+        done = subprocess.run(
+            [CLIENT, SCRIPT, url],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=folder,
+            env=environment,
+            check=False,
+        )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("SAW ")]
+    assert lines, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    found: dict[str, Any] = json.loads(lines[0].removeprefix("SAW "))
+    return found
+
+
+def test_prompts_live_in_the_registry(saw: dict[str, Any]) -> None:
+    prompts = saw["prompts"]
+
+    assert prompts["versions"] == [1, 2, 1]
+    assert (prompts["text"], prompts["message"]) == ("Hello Ada", "first")
+    assert (prompts["by_alias"], prompts["latest"]) == (1, 2)
+    assert prompts["chat"] == [{"role": "user", "content": "Hi {{name}}"}]
+    assert prompts["missing"]
+    assert (prompts["found"], prompts["by_name"]) == (["greeting", "talk"], ["talk"])
+    assert (prompts["tags"]["team"], "team" in prompts["tags_left"]) == ("demand", False)
+    assert prompts["version_tags"] == {"kind": "short"}
+    assert prompts["all_versions"] == [1, 2]
+
+
+def test_prompts_are_no_models(saw: dict[str, Any]) -> None:
+    prompts = saw["prompts"]
+
+    assert (prompts["in_models"], prompts["in_versions"], prompts["as_model"]) == ([], [], [])
+    assert "already taken by a prompt" in prompts["model_taken"]
+    assert saw["prompt_for_model"].startswith("INVALID_PARAMETER_VALUE")
+
+
+def test_prompts_and_their_aliases_can_be_deleted(saw: dict[str, Any]) -> None:
+    assert saw["prompts_left"] == ["greeting"]
+    assert "Prompt alias production not found." in saw["alias_gone"]
+
+
+def test_each_registration_gives_a_number_of_its_own(saw: dict[str, Any]) -> None:
+    assert saw["stages"]["numbers"] == ["1", "2", "3", "4"]
+    assert saw["stages"]["crowd"] == list(range(1, 17))
+
+
+def test_old_clients_move_versions_through_stages(saw: dict[str, Any]) -> None:
+    stages = saw["stages"]
+
+    assert stages["moved"] == "Production"
+    assert stages["stages"] == {"1": "Archived", "2": "Staging", "3": "Production", "4": "None"}
+    assert stages["latest"] == [
+        ["1", "Archived"],
+        ["2", "Staging"],
+        ["3", "Production"],
+        ["4", "None"],
+    ]
+    assert stages["production"] == ["3"]
+    assert "Invalid Model Version stage: Best." in stages["bad_stage"]
+    assert "is not an Active stage" in stages["bad_archive"]
+    assert stages["loads_by_stage"]
+
+
+def test_searches_go_by_filter_order_and_page(saw: dict[str, Any]) -> None:
+    searches = saw["searches"]
+
+    assert searches["pages"] == [["m4", "m3"], ["m2", "m1"]]
+    assert (searches["ilike"], searches["tag"]) == (["m3"], ["m1", "m3"])
+    assert (searches["versions"], searches["rest"]) == (["1", "2", "3"], ["4"])
+    assert (searches["by_run"], searches["in_runs"], searches["by_tag"]) == (20, 20, ["3"])
+    for wrong in ("not_like", "bad_order", "bad_key", "too_many", "bad_number", "file"):
+        assert searches[wrong] == "INVALID_PARAMETER_VALUE", wrong
+
+
+def test_what_is_not_there_is_said_in_the_words_clients_match_on(saw: dict[str, Any]) -> None:
+    searches = saw["searches"]
+
+    assert "Registered Model with name=m0 not found" in searches["old_gone"]
+    assert "Registered Model (name=m1) already exists." in searches["rename_taken"]
+    assert "Model Version (name=demand, version=99) not found" in searches["bad_version"]
+    assert searches["no_bytes"].startswith("RESOURCE_DOES_NOT_EXIST")
