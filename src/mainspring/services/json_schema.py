@@ -17,7 +17,10 @@ def declaration_schema() -> dict[str, Any]:
     (_,), parts = msgspec.json.schema_components([File], ref_template="#/$defs/{name}")
     root = parts.pop("File")
     parts["RetrainTable"]["properties"]["on"]["items"] = {
-        "enum": [trigger.value for trigger in RetrainTrigger]
+        "anyOf": [
+            {"enum": [trigger.value for trigger in RetrainTrigger]},
+            {"type": "string", "pattern": r"^schedule\s*:"},
+        ]
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

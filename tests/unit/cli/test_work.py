@@ -253,3 +253,13 @@ def test_predicting_without_a_server_says_how_to_start_one(
     said = capsys.readouterr().err
     assert "Start it with `mainspring up`" in said
     assert "the rows are not JSON" in said
+
+
+def test_editors_get_the_schema_of_a_declaration(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["apply", "--json-schema"]) == 0
+
+    schema = json.loads(capsys.readouterr().out)
+    assert "service" in str(schema)
+    assert "$schema" in schema

@@ -1,5 +1,7 @@
 """Editors get the same format that the reader takes."""
 
+import re
+
 from mainspring.services.file_format import File, ServiceTable
 from mainspring.services.json_schema import declaration_schema
 
@@ -35,3 +37,11 @@ def test_triggers_are_a_closed_choice() -> None:
     on = declaration_schema()["$defs"]["RetrainTable"]["properties"]["on"]
 
     assert on["items"] == {"enum": ["new-data", "harmful-drift"]}
+
+
+def test_a_retraining_may_wait_for_a_trigger_or_a_schedule() -> None:
+    items = declaration_schema()["$defs"]["RetrainTable"]["properties"]["on"]["items"]
+
+    triggers, schedule = items["anyOf"]
+    assert triggers["enum"] == ["new-data", "harmful-drift"]
+    assert re.search(schedule["pattern"], "schedule: 0 3 * * 1 Europe/Berlin")

@@ -31,12 +31,22 @@ class Change:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), default="mainspring.toml")
 @click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
+@click.option(
+    "--json-schema", is_flag=True, help="Print the JSON Schema of such files, for editors, and end."
+)
 @pass_session
-def apply(session: Session, /, file: Path, dry_run: bool) -> None:
+def apply(session: Session, /, *, file: Path, dry_run: bool, json_schema: bool) -> None:
     """Declare the services in FILE, with the code beside it; applying the same again changes nothing.
 
     The pipeline is drawn up first, so that code that can't run is refused here and not by a loop later.
     """
+    if json_schema:
+        import json
+
+        from mainspring.services.json_schema import declaration_schema
+
+        click.echo(json.dumps(declaration_schema(), indent=2))
+        return
     with session.client() as client:
         changes = apply_declaration(client, session.settings, file, dry_run=dry_run)
     session.show(changes, list(_lines(changes, dry_run)))
