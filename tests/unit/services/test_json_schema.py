@@ -33,12 +33,6 @@ def test_every_reference_in_the_schema_leads_somewhere() -> None:
     assert schema["properties"].keys() == set(File.__struct_fields__)
 
 
-def test_triggers_are_a_closed_choice() -> None:
-    on = declaration_schema()["$defs"]["RetrainTable"]["properties"]["on"]
-
-    assert on["items"] == {"enum": ["new-data", "harmful-drift"]}
-
-
 def test_a_retraining_may_wait_for_a_trigger_or_a_schedule() -> None:
     items = declaration_schema()["$defs"]["RetrainTable"]["properties"]["on"]["items"]
 
