@@ -77,12 +77,16 @@ class Order:
 
 
 _ENTITY_WORDS = {
-    "attribute": ("attribute", "attributes", "attr", "run"),
     "metric": ("metric", "metrics"),
     "param": ("param", "params", "parameter", "parameters"),
     "tag": ("tag", "tags"),
+    "attribute": ("attribute", "attributes", "attr", "run"),
     "dataset": ("dataset", "datasets"),
 }
+# MLflow's word for it in what it says of a mistake, where ours is another.
+_SPELLED = {"param": "parameter"}
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +109,9 @@ class Grammar:
         if canonical == "attribute":
             return self._attribute(key)
         if canonical is None or canonical not in self.entities:
-            known = sorted({"attribute", *self.entities})
             raise Invalid(
-                f"Invalid entity type '{entity}'. Valid entity types are {known} "
-                f"when searching for a {self.what}."
+                f"Invalid entity type '{entity[:100]}'. Valid values are {self._known()}",
+                hint=f"When searching for a {self.what}.",
             )
         if not key:
             raise Invalid(f"Invalid identifier {word!r}: it names no key.")
@@ -117,7 +120,8 @@ class Grammar:
         if canonical == "dataset":
             if key not in ("name", "digest", "context"):
                 raise Invalid(
-                    f"Invalid dataset attribute '{key}'. Valid ones are name, digest and context."
+                    f"Invalid dataset key '{key[:100]}' specified. "
+                    "Valid keys are '{'name', 'digest', 'context'}'"
                 )
             return canonical, key, FieldType.ID
         return canonical, key, FieldType.PAIR
@@ -126,9 +130,19 @@ class Grammar:
         name = self.aliases.get(key.lower(), key)
         if name not in self.attributes:
             raise Invalid(
-                f"Invalid attribute key '{key}' specified. Valid keys are {sorted(self.attributes)}"
+                f"Invalid attribute key '{key[:100]}' specified. "
+                f"Valid keys are '{sorted(self.attributes)}'"
             )
         return "attribute", name, self.attributes[name]
+
+    def _known(self) -> list[str]:
+        known = {"attribute", *self.entities}
+        return [_SPELLED.get(name, name) for name in _ENTITY_WORDS if name in known]
+
+    @property
+    def lists(self) -> list[str]:
+        """The attributes that can be looked for in a list."""
+        return sorted(n for n, t in self.attributes.items() if "IN" in OPERATORS[t])
 
 
 @dataclass(slots=True)
@@ -211,17 +225,14 @@ def _clause(
     operator, after = _operator(tokens, position + 1, text)
     entity, key, type_ = grammar.resolve(word.text)
     if operator not in OPERATORS[type_]:
-        raise Invalid(
-            f"Invalid comparator '{operator}' for {entity} '{key}'. "
-            f"Valid comparators are {sorted(OPERATORS[type_])}"
-        )
+        raise _wrong_operator(operator, entity, key, type_, grammar)
     value: Value = None
     if operator in ("IN", "NOT IN"):
         value, after = _list(tokens, after, text)
     elif not operator.startswith("IS "):
         if after >= len(tokens) or tokens[after].kind != "word":
             raise _unreadable(text, word.text)
-        value = _scalar(tokens[after].text, type_, f"{entity} '{key}'")
+        value = _scalar(tokens[after].text, type_, entity, key)
         after += 1
     return Clause(entity=entity, key=key, operator=operator, value=value), after
 
@@ -254,28 +265,49 @@ def _list(tokens: Sequence[_Token], position: int, text: str) -> tuple[tuple[str
     raise _unreadable(text, "a list is written ('a', 'b')")
 
 
-def _scalar(text: str, type_: FieldType, of: str) -> str | float:
+def _wrong_operator(
+    operator: str, entity: str, key: str, type_: FieldType, grammar: Grammar
+) -> Invalid:
+    if operator.startswith("IS "):
+        return Invalid(
+            "IS NULL / IS NOT NULL is only supported for tags and params, "
+            f"not for '{entity}' '{key[:100]}'"
+        )
+    if operator in ("IN", "NOT IN") and entity == "attribute":
+        return Invalid(
+            f"Only {grammar.lists} attributes support comparison with a list of quoted string values."
+        )
+    return Invalid(f"Invalid comparator '{operator}' not one of '{sorted(OPERATORS[type_])}'")
+
+
+def _scalar(text: str, type_: FieldType, entity: str, key: str) -> str | float:
     is_number = type_ is FieldType.NUMBER or (type_ is FieldType.JSON and text[0] not in "'\"")
     if not is_number:
-        return _quoted(text, of)
-    try:
-        return float(text)
-    except ValueError:
-        raise Invalid(f"Expected numeric value type for {of}. Found {text}") from None
+        return _quoted(
+            text, _QUOTED_FOR.get(entity, f"{_SPELLED.get(entity, entity)} (e.g. 'my-value')")
+        )
+    # Python would take `nan`, `1_000` and digits of other scripts too.
+    if not _NUMBER.match(text):
+        of = f"numeric attribute: {key}" if entity == "attribute" else entity
+        raise Invalid(f"Expected numeric value type for {of}. Found {text[:100]}")
+    return float(text)
+
+
+_QUOTED_FOR = {"attribute": "attributes", "dataset": "dataset attributes"}
 
 
 def _quoted(text: str, of: str) -> str:
     mark = text[0]
     if mark not in "'\"" or len(text) < 2 or text[-1] != mark:
-        raise Invalid(
-            f"Expected a quoted string value for {of} (e.g. 'my-value'). Got value {text[:100]}"
-        )
+        raise Invalid(f"Expected a quoted string value for {of}. Got value {text[:100]}")
     return text[1:-1].replace(mark * 2, mark)
 
 
 def _split(word: str) -> tuple[str, str]:
     """`tags.a.b` is the key `a.b` of a tag; a bare key is an attribute's."""
     head, dot, rest = word.partition(".")
+    if len(head) > 2 and head[0] == head[-1] == "`":
+        head = head[1:-1]
     if not dot or head[:1] in "`\"'":
         return "attribute", _unquoted(word)
     return head, _unquoted(rest)

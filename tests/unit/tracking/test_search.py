@@ -9,6 +9,7 @@ import pytest
 from mainspring.app import App
 from mainspring.domain.run import DatasetInput, Lifecycle, Metric
 from mainspring.kernel.errors import Invalid
+from mainspring.kernel.paging import key_of, token_of
 from mainspring.testing.apps import clock_of
 from mainspring.tracking.requests import (
     CreateExperiment,
@@ -194,6 +195,31 @@ def test_a_token_of_another_search_is_refused(runs: App) -> None:
 
     with pytest.raises(Invalid, match="another search"):
         runs.call(SearchRuns(experiments=("0",), order_by=("metrics.rmse",), page_token=token))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [3, 1, "x"],
+        [-1, 1, "x"],
+        [0],
+        [0, "text", "x"],
+        [0, None, "x"],
+        [0, 2**70, "x"],
+        [0, 1, 5],
+        [0, 1, "\0"],
+        [0, 1, "x", "y"],
+        ["0", 1, "x"],
+    ],
+)
+def test_a_token_with_forged_values_is_refused(
+    runs: App, values: list[str | int | float | None]
+) -> None:
+    first = runs.call(SearchRuns(experiments=("0",), limit=2))
+    digest = key_of(first.next_token or "")[0]
+
+    with pytest.raises(Invalid, match="page token"):
+        runs.call(SearchRuns(experiments=("0",), page_token=token_of([digest, *values])))
 
 
 def test_runs_are_found_by_the_data_they_read(any_app: App) -> None:
