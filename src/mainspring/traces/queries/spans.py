@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import JSON, Row, Table, Text, cast, column, func, literal, select
 
 from mainspring.domain.trace import (
     Attributes,
@@ -40,27 +40,31 @@ def put_spans(tx: Tx, found: Sequence[Span]) -> None:
     """Add spans, or replace those that are there: exporters send a batch again that got no answer."""
     if not found:
         return
-    rows = [_row(span) for span in found]
-    new = insert_into(tx, spans)
-    tx.execute(
-        new.on_conflict_do_update(
-            index_elements=["trace", "id"], set_={name: new.excluded[name] for name in _KEPT_APART}
-        ),
-        rows,
-    )
+    _put(tx, spans, [_row(span) for span in found], _KEPT_APART)
     pairs = [
         {"trace": span.trace, "span": span.id, "key": key, "value": value}
         for span in found
         for key, value in searched_attributes(span).items()
     ]
     if pairs:
-        more = insert_into(tx, span_attributes)
-        tx.execute(
-            more.on_conflict_do_update(
-                index_elements=["trace", "span", "key"], set_={"value": more.excluded.value}
-            ),
-            pairs,
+        _put(tx, span_attributes, pairs, ("value",))
+
+
+def _put(tx: Tx, table: Table, rows: list[dict[str, Any]], newer: Sequence[str]) -> None:
+    """Insert rows; where a row of that key is there, its columns in `newer` become those of the new one."""
+    new = insert_into(tx, table)
+    names = list(rows[0])
+    if not tx.is_sqlite:
+        # One statement that unfolds one value: PostgreSQL takes a third of the time for it.
+        given = cast(literal(encode_text(rows), Text), JSON)
+        unfolded = func.json_to_recordset(given).table_valued(
+            *(column(name, table.c[name].type) for name in names)
         )
+        new = new.from_select(names, select(unfolded.render_derived(with_types=True)))
+    changed = {name: new.excluded[name] for name in newer}
+    keys = [key.name for key in table.primary_key]
+    statement = new.on_conflict_do_update(index_elements=keys, set_=changed)
+    tx.execute(statement, rows if tx.is_sqlite else None)
 
 
 def spans_of(tx: Tx, trace_ids: Sequence[str]) -> dict[str, list[Span]]:
