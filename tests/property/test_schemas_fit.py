@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mainspring.quality.checks import check_table
 from mainspring.quality.infer import infer_schema, infer_toml
+from mainspring.quality.propose import propose
 from mainspring.quality.report import report_lines
 from mainspring.quality.schema_file import parse_schema
 
@@ -60,3 +61,50 @@ def test_an_inferred_schema_passes_the_data_it_was_inferred_from(table: pl.DataF
 @given(tables())
 def test_an_inferred_schema_survives_being_written(table: pl.DataFrame) -> None:
     assert parse_schema(infer_toml("d", table)) == infer_schema("d", table)
+
+
+@settings(max_examples=120, deadline=None)
+@given(tables(), tables())
+def test_an_accepted_proposal_lets_the_data_pass_and_changes_nothing_else(
+    before: pl.DataFrame, now: pl.DataFrame
+) -> None:
+    text = infer_toml("d", before)
+    schema = parse_schema(text)
+    failing = {(r.column, r.check) for r in check_table(schema, now).results if not r.passed}
+
+    proposal = propose(text, now)
+
+    proposed = parse_schema(proposal.toml)
+    report = check_table(proposed, now)
+    assert all(r.passed for r in report.results), "\n".join(report_lines(report))
+    assert bool(proposal.changes) is bool(failing)
+    touched = {column for column, _ in failing}
+    kept = [c for c in schema.columns if c.name not in touched]
+    assert [c for c in proposed.columns if c.name not in touched] == kept
+    if not failing:
+        assert proposal.toml == text
+
+
+def test_a_proposal_leaves_comments_and_layout_as_they_are() -> None:
+    text = (
+        'dataset = "rides" # ours\n\n[column.temp]\n# in the shade\ntype = "float"\n'
+        'max = 30 # so far\n\n[column.weather]\ntype = "string"\ncategories = [\n  "sun", # dry\n'
+        '  "rain",\n]\n\n[[expect]]\nthat = "column_values_to_be_unique"\ncolumn = "temp" # ids\n'
+    )
+    table = pl.DataFrame(
+        {"temp": [35.5, 20.0, 20.0, 1.0], "weather": ["sun", "hail", "sun", "rain"]}
+    )
+
+    proposal = propose(text, table)
+
+    assert [line for line in proposal.diff.splitlines() if line[:1] in "+-"][2:] == [
+        "-max = 30 # so far",
+        "+max = 35.5  # so far",
+        "-categories = [",
+        '-  "sun", # dry',
+        '-  "rain",',
+        "-]",
+        '+categories = ["sun", "rain", "hail"]',
+        "+mostly = 0.5",
+    ]
+    assert proposal.changes[0] == "temp: max = 35.5 (1 row outside (35.5))"

@@ -14,7 +14,8 @@ class ColumnSchema:
     """What one column must be. A field left at its default asks for nothing.
 
     `minimum` and `maximum` are numbers, or ISO dates and times for `date` and `datetime` columns.
-    `max_null_share` is a share of rows, 0 to 1. `categories` is the closed set of allowed values. Values of a
+    `max_null_share` is a share of rows, 0 to 1. `categories` is the closed set of allowed values; up
+    to `max_unseen_share` of the rows may have others, which then only warns. Values of a
     `private` column are shown in no report. With `environments` the column is asked for only in these: a label
     is there in "training" and not in "serving".
     """
@@ -26,6 +27,7 @@ class ColumnSchema:
     minimum: float | str | None = None
     maximum: float | str | None = None
     categories: tuple[Scalar, ...] | None = None
+    max_unseen_share: float = 0.0
     pattern: str | None = None
     unique: bool = False
     increasing: bool = False
@@ -36,10 +38,10 @@ class ColumnSchema:
     environments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_null_share <= 1:
-            raise ValueError(
-                f"max_null_share of {self.name} is {self.max_null_share}; it is a share between 0 and 1"
-            )
+        for what in ("max_null_share", "max_unseen_share"):
+            share = getattr(self, what)
+            if not 0 <= share <= 1:
+                raise ValueError(f"{what} of {self.name} is {share}; it is a share between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

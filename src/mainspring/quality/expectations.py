@@ -1,5 +1,6 @@
 """What a schema asks, compiled: for each check an expression that is true in the rows that violate it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ def of_column(column: ColumnSchema, found: DataType, dtype: "pl.DataType") -> li
     if _fits(column.type, found):
         checks += [
             _range(column, value, dtype),
-            _categories(column, value, found),
+            *_categories(column, value, found),
             _pattern(column, value),
             _unique(column, value),
             _increasing(column, value),
@@ -147,11 +148,11 @@ def _outside(count: int, rows: int, summary: "pl.DataFrame | None") -> str:
     return f"{rows_text(count)} outside ({extremes})"
 
 
-def _categories(column: ColumnSchema, value: "pl.Expr", found: DataType) -> RowCheck | None:
+def _categories(column: ColumnSchema, value: "pl.Expr", found: DataType) -> list[RowCheck]:
     import polars as pl
 
     if column.categories is None:
-        return None
+        return []
     known: list[Any] = [item for item in column.categories if item is not None]
     if found.is_numeric:
         value = value.cast(pl.Float64)
@@ -159,11 +160,13 @@ def _categories(column: ColumnSchema, value: "pl.Expr", found: DataType) -> RowC
     violations = value.is_not_null() & ~value.is_in(known)
     names = [shown(item) for item in column.categories]
     more = f" and {len(names) - 2 * _LISTED} more" if len(names) > 2 * _LISTED else ""
-    return RowCheck(
+    share = column.max_unseen_share
+    some = f" in at least {share_text(1 - share)} of rows" if share else ""
+    check = RowCheck(
         check="categories",
         columns=(column.name,),
         severity=column.severity,
-        expected=f"one of {', '.join(names[: 2 * _LISTED])}{more}",
+        expected=f"one of {', '.join(names[: 2 * _LISTED])}{more}{some}",
         violations=violations,
         summary=(
             value.filter(violations)
@@ -173,7 +176,12 @@ def _categories(column: ColumnSchema, value: "pl.Expr", found: DataType) -> RowC
             .alias("unseen"),
         ),
         observed=_unseen,
+        max_share=share,
     )
+    if not share:
+        return [check]
+    # What is let pass is told all the same.
+    return [check, replace(check, check="unseen-values", severity=Severity.WARN, max_share=0.0)]
 
 
 def _unseen(count: int, rows: int, summary: "pl.DataFrame | None") -> str:

@@ -6,6 +6,8 @@ seen, rare gaps are allowed for, and a list of values is closed only if new ones
 
 import math
 import re
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ from mainspring.domain.data_type import DataType
 from mainspring.domain.schema import ColumnSchema, TableSchema
 from mainspring.quality.examples import shown
 from mainspring.quality.expectations import out_of_order, repeats, value_of
+from mainspring.quality.found_rules import found_key, found_rules
+from mainspring.quality.guesses import guess
 from mainspring.quality.measure import profile_table
 from mainspring.quality.profile import ColumnProfile, Profile
 from mainspring.quality.schema_file import schema_text
@@ -27,35 +31,51 @@ _ENOUGH_ROWS = 20
 _MOST_CATEGORIES = 50
 _MOST_CODES = 12
 _UNSEEN_SHARE = 0.005
+# A new value now and then is the world moving on; a flood of them is a swapped column or a broken encoding.
+_UNSEEN_ALLOWED = 0.01
 _ROOM = 0.25
 _TEMPORAL = (DataType.DATE, DataType.DATETIME)
 
 
 def infer_schema(
-    dataset: str, table: "pl.DataFrame | pl.LazyFrame", *, profile: Profile | None = None
+    dataset: str,
+    table: "pl.DataFrame | pl.LazyFrame",
+    *,
+    profile: Profile | None = None,
+    labels: Collection[str] = (),
 ) -> TableSchema:
     """A schema that the table passes, with room for what was not seen yet.
 
-    `profile`, if the table's is at hand, saves making it again.
+    `profile`, if the table's is at hand, saves making it again. Columns among `labels` are asked for in
+    training only.
     """
     profile = profile or profile_table(table)
     exact = _exact(profile, table.lazy())
+    columns = tuple(
+        _column(column, exact.get(column.name, frozenset())) for column in profile.columns
+    )
     return TableSchema(
         dataset=dataset,
         columns=tuple(
-            _column(column, exact.get(column.name, frozenset())) for column in profile.columns
+            replace(c, environments=("training",)) if c.name in labels else c for c in columns
         ),
         min_row_count=1 if profile.row_count else 0,
+        key=() if any(c.unique for c in columns) else found_key(profile, table.lazy()),
+        expectations=found_rules(profile, table.lazy()),
     )
 
 
 def infer_toml(
-    dataset: str, table: "pl.DataFrame | pl.LazyFrame", *, profile: Profile | None = None
+    dataset: str,
+    table: "pl.DataFrame | pl.LazyFrame",
+    *,
+    profile: Profile | None = None,
+    labels: Collection[str] = (),
 ) -> str:
     """The text of a schema file for a table, with what was seen as comments."""
     profile = profile or profile_table(table)
     return schema_text(
-        infer_schema(dataset, table, profile=profile),
+        infer_schema(dataset, table, profile=profile, labels=labels),
         evidence={column.name: describe(column) for column in profile.columns},
     )
 
@@ -74,6 +94,11 @@ def describe(column: ColumnProfile) -> str:
         about = "" if column.distinct.is_exact else "about "
         plural = "" if column.distinct_count == 1 else "s"
         parts.append(f"{about}{column.distinct_count:,} different value{plural}")
+    guessed = guess(column)
+    if guessed.unit:
+        parts.append(f"unit guessed from the name: {guessed.unit}")
+    if guessed.meaning:
+        parts.append(f"they look like {guessed.meaning}")
     return "; ".join(parts)
 
 
@@ -84,6 +109,7 @@ def _column(seen: ColumnProfile, exact: frozenset[str]) -> ColumnSchema:
     moves_on = is_id or is_ordered
     categories = None if moves_on else _categories(seen)
     minimum, maximum = (None, None) if moves_on or categories else _range(seen)
+    guessed = guess(seen)
     pattern = next((item.removeprefix("pattern:") for item in exact if ":" in item), None)
     return ColumnSchema(
         name=seen.name,
@@ -92,9 +118,12 @@ def _column(seen: ColumnProfile, exact: frozenset[str]) -> ColumnSchema:
         minimum=minimum,
         maximum=maximum,
         categories=categories,
+        max_unseen_share=_UNSEEN_ALLOWED if categories else 0.0,
         pattern=None if categories else pattern,
         unique=is_id,
         increasing=is_ordered and (is_id or seen.type in _TEMPORAL),
+        unit=guessed.unit,
+        private=guessed.is_private,
     )
 
 

@@ -25,6 +25,7 @@ _COLUMN_KEYS = (
     "min",
     "max",
     "categories",
+    "max_unseen_share",
     "pattern",
     "unique",
     "increasing",
@@ -49,6 +50,7 @@ _HEADER = """\
 #   max_null_share = 0.01   at most this share of rows without a value (0 if not given)
 #   min, max                the range of numbers, dates and times, both ends included
 #   categories = [...]      the only values there may be
+#   max_unseen_share = 0.01 up to this share of rows may have others, which then only warns
 #   pattern = "..."         a regular expression that the whole text matches
 #   unique = true           no value twice
 #   increasing = true       no value below one before it
@@ -75,10 +77,10 @@ def schema_text(schema: TableSchema, *, evidence: Mapping[str, str] | None = Non
 
     `evidence` says by column what was seen in the data; it becomes a comment there.
     """
-    lines = [_HEADER.format(dataset=schema.dataset), f"dataset = {_toml(schema.dataset)}"]
+    lines = [_HEADER.format(dataset=schema.dataset), f"dataset = {toml_value(schema.dataset)}"]
     lines.append(f"min_row_count = {schema.min_row_count}")
     if schema.key:
-        lines.append(f"key = {_toml(schema.key)}")
+        lines.append(f"key = {toml_value(schema.key)}")
     if schema.allow_extra_columns:
         lines.append("allow_extra_columns = true")
     for column in schema.columns:
@@ -90,21 +92,21 @@ def schema_text(schema: TableSchema, *, evidence: Mapping[str, str] | None = Non
 
 def expectation_lines(expectation: Expectation) -> list[str]:
     """An expectation as a TOML table."""
-    lines = ["[[expect]]", f"that = {_toml(expectation.that)}"]
+    lines = ["[[expect]]", f"that = {toml_value(expectation.that)}"]
     lines += [
-        f"{_key(name)} = {_toml(value)}"
+        f"{_key(name)} = {toml_value(value)}"
         for name, value in expectation.arguments.items()
         if value is not None
     ]
     if expectation.mostly < 1:
-        lines.append(f"mostly = {_toml(expectation.mostly)}")
+        lines.append(f"mostly = {toml_value(expectation.mostly)}")
     for name in ("where", "name"):
         if value := getattr(expectation, name):
-            lines.append(f"{name} = {_toml(value)}")
+            lines.append(f"{name} = {toml_value(value)}")
     if expectation.environments:
-        lines.append(f"environments = {_toml(expectation.environments)}")
+        lines.append(f"environments = {toml_value(expectation.environments)}")
     if expectation.severity is not Severity.BLOCK:
-        lines.append(f"severity = {_toml(expectation.severity.value)}")
+        lines.append(f"severity = {toml_value(expectation.severity.value)}")
     return lines
 
 
@@ -113,11 +115,12 @@ def column_lines(column: ColumnSchema, evidence: str | None = None) -> list[str]
     lines = [f"[column.{_key(column.name)}]"]
     if evidence:
         lines.append(f"# {' '.join(evidence.split())}")
-    return [*lines, *(f"{key} = {_toml(value)}" for key, value in _settings(column))]
+    return [*lines, *(f"{key} = {toml_value(value)}" for key, value in _settings(column))]
 
 
 _SETTINGS = (
     "categories",
+    "max_unseen_share",
     "pattern",
     "unique",
     "increasing",
@@ -150,10 +153,11 @@ def _shorter(bound: float | str) -> float | str:
 
 
 def _key(name: str) -> str:
-    return name if _BARE_KEY.match(name) else _toml(name)
+    return name if _BARE_KEY.match(name) else toml_value(name)
 
 
-def _toml(value: object) -> str:
+def toml_value(value: object) -> str:
+    """A value as TOML."""
     if value is None:
         return '"null"'
     match value:
@@ -166,10 +170,10 @@ def _toml(value: object) -> str:
         case str():
             return _text(value)
         case tuple() | list():
-            return f"[{', '.join(_toml(item) for item in value)}]"
+            return f"[{', '.join(toml_value(item) for item in value)}]"
         case dict():
             # TOML has no null: what is null is left out.
-            items = [f"{_key(k)} = {_toml(v)}" for k, v in value.items() if v is not None]
+            items = [f"{_key(k)} = {toml_value(v)}" for k, v in value.items() if v is not None]
             return f"{{ {', '.join(items)} }}" if items else "{}"
         case _:
             raise TypeError(f"a schema holds no {type(value).__name__}")
@@ -314,6 +318,7 @@ class _Reader:
             minimum=minimum,
             maximum=maximum,
             categories=self._categories(given, (*path, "categories"), type_),
+            max_unseen_share=self._share(given, (*path, "max_unseen_share")),
             pattern=self._pattern(given, (*path, "pattern"), type_),
             unique=self._flag(given, (*path, "unique"), False),
             increasing=self._increasing(given, (*path, "increasing"), type_),

@@ -63,13 +63,26 @@ def test_a_third_of_a_column_missing_is_found() -> None:
     assert failed(gaps) == ["humidity.missing-values"]
 
 
-def test_categories_nobody_has_seen_are_found() -> None:
-    strange = rides(start=ROWS).with_columns(
-        weather=pl.when(pl.int_range(pl.len()) == 7).then(pl.lit("hail")).otherwise("weather"),
-        code=pl.when(pl.int_range(pl.len()) == 7).then(9).otherwise("code"),
+def strange(share: float) -> pl.DataFrame:
+    is_strange = pl.int_range(pl.len()) < share * pl.len()
+    return rides(start=ROWS).with_columns(
+        weather=pl.when(is_strange).then(pl.lit("hail")).otherwise("weather"),
+        code=pl.when(is_strange).then(9).otherwise("code"),
     )
 
-    assert failed(strange) == ["weather.categories", "code.categories"]
+
+def test_a_flood_of_categories_nobody_has_seen_blocks() -> None:
+    assert failed(strange(0.05)) == ["weather.categories", "code.categories"]
+
+
+def test_a_category_nobody_has_seen_warns_while_it_is_rare() -> None:
+    report = check_table(SCHEMA, strange(0.005))
+
+    assert report.passed
+    assert [(r.column, r.check) for r in report.warnings] == [
+        ("weather", "unseen-values"),
+        ("code", "unseen-values"),
+    ]
 
 
 def test_ids_have_a_form_and_are_unique() -> None:
