@@ -9,12 +9,14 @@ GROUP_HELP = {
     "service": "Read, pause and resume declared services.",
     "experiment": "Make and list experiments.",
     "model": "Read registered models; move their aliases.",
+    "traces": "Search, show and delete what programs traced of themselves.",
     "monitor": "Read what monitoring saw.",
     "incident": "Read and close incidents.",
     "event": "Read what happened, newest first.",
     "rollout": "Start, stop and list rollouts.",
     "deployment": "Read which versions answer.",
     "serving": "Read what serving processes say of themselves.",
+    "webhook": "Tell other programs of what happens; read what came of it.",
     "token": "Issue, list and revoke tokens.",
 }
 

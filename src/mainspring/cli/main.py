@@ -52,6 +52,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "status": "What is running and how it is doing, on one screen.",
         "logs": "Read or follow what a run printed.",
         "trace": "Follow one prediction back to its model, code and data.",
+        "traces": "Search, show and delete what programs traced of themselves.",
         "monitor": "Read what monitoring saw.",
         "incident": "Read and close incidents.",
         "event": "Read what happened.",

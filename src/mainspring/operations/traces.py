@@ -28,7 +28,7 @@ OPERATIONS = (
         permission=Permission.READ,
         kind=Kind.QUERY,
         route="GET /traces/{trace}",
-        command="trace show trace",
+        command="traces show trace",
     ),
     Operation(
         name="trace.get_many",
@@ -45,6 +45,7 @@ OPERATIONS = (
         permission=Permission.READ,
         kind=Kind.QUERY,
         route="POST /traces/search",
+        command="traces search",
     ),
     Operation(
         name="trace.tag",
@@ -77,7 +78,7 @@ OPERATIONS = (
         permission=Permission.TRACK,
         kind=Kind.COMMAND,
         route="DELETE /traces",
-        command="trace delete experiment",
+        command="traces delete experiment",
     ),
     Operation(
         name="assessment.create",
