@@ -72,6 +72,7 @@ def _traces() -> Searchable:
             "execution_time_ms": ended - started,
             "end_time_ms": case((traces.c.ended_at.is_not(None), ended), else_=started),
         },
+        sorts={"timestamp_ms": traces.c.started_at},
         owned={
             "tag": Owned(table=trace_tags, owner="trace"),
             "metadata": Owned(table=trace_metadata, owner="trace"),
