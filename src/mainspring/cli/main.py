@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Declare": {
         "apply": "Declare services from mainspring.toml, or change them.",
         "schema": "Infer, check and read what is expected of data.",
+        "import": "Take over what other tools hold.",
         "service": "Read, pause and resume declared services.",
         "approve": "Say yes or no to a model version for a service.",
     },
@@ -85,6 +86,7 @@ HAND_WRITTEN = {
     "apply": "mainspring.cli.commands.apply:apply",
     "data": "mainspring.cli.commands.data:data",
     "schema": "mainspring.cli.commands.schema:schema",
+    "import": "mainspring.cli.commands.imports:import_",
     "quarantine": "mainspring.cli.commands.quarantine:quarantine",
     "run": "mainspring.cli.commands.run:run",
     "resume": "mainspring.cli.commands.run:resume",

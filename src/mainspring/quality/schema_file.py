@@ -204,7 +204,7 @@ class _Reader:
                 'Add dataset = "...".',
             )
         given = self._get(document, ("column",), dict, "a table", {})
-        if not given:
+        if not given and not document.get("expect"):
             raise self._error(("column",), "no column is declared", "Add a table [column.NAME].")
         columns = tuple(self._column(name, value) for name, value in given.items())
         return TableSchema(

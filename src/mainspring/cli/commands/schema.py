@@ -2,11 +2,29 @@
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
+
+if TYPE_CHECKING:
+    from mainspring.domain.check import CheckReport
+    from mainspring.quality.profile import Profile
+
+
+_format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "junit", "html"]),
+    default="text",
+    show_default=True,
+    help="What to write the report as.",
+)
+_output_option = click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Where to write it.  [default: here]"
+)
 
 
 @click.group()
@@ -22,8 +40,18 @@ def schema() -> None:
 @click.argument("dataset")
 @click.option("--number", type=int, help="Which version.  [default: the newest accepted]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; must be new.")
+@click.option(
+    "--label", "labels", multiple=True, help="A column that is there in training only; repeatable."
+)
 @pass_session
-def infer(session: Session, /, dataset: str, number: int | None, output: Path | None) -> None:
+def infer(
+    session: Session,
+    /,
+    dataset: str,
+    number: int | None,
+    output: Path | None,
+    labels: tuple[str, ...],
+) -> None:
     """Write a first schema for DATASET from one of its versions."""
     from mainspring.datasets.requests import GetDatasetVersion
     from mainspring.datasets.tables import scan
@@ -39,7 +67,7 @@ def infer(session: Session, /, dataset: str, number: int | None, output: Path | 
         )
     with session.client() as client:
         version = client.call(GetDatasetVersion(dataset=dataset, number=number))
-        text = infer_toml(dataset, scan(client.blobs, version.manifest))
+        text = infer_toml(dataset, scan(client.blobs, version.manifest), labels=labels)
     found = parse_schema(text)
     if output is None:
         session.show(found, text.splitlines())
@@ -62,32 +90,221 @@ def infer(session: Session, /, dataset: str, number: int | None, output: Path | 
     required=True,
     help="The schema file to check against.",
 )
+@click.option("--environment", help="Ask only what is asked there, such as serving.")
+@_format_option
+@_output_option
 @pass_session
-def check(session: Session, /, path: Path, schema_file: Path) -> None:
+def check(
+    session: Session,
+    /,
+    *,
+    path: Path,
+    schema_file: Path,
+    environment: str | None,
+    format_: str,
+    output: Path | None,
+) -> None:
     """Check a table without adding it; nothing is stored. Exit code 6 if a blocking check fails."""
     from mainspring.blobs.local import LocalBlobs
     from mainspring.datasets.ingest import ingest
     from mainspring.datasets.tables import scan
     from mainspring.kernel.errors import NotFound, Rejected
     from mainspring.quality.checks import check_table, not_a_table
-    from mainspring.quality.report import report_lines
+    from mainspring.quality.measure import profile_table
     from mainspring.quality.schema_file import parse_schema
 
     if not schema_file.is_file():
         raise NotFound(f"there is no schema file {schema_file}")
     expected = parse_schema(schema_file.read_text(), name=schema_file.name)
+    profile = None
     with tempfile.TemporaryDirectory(prefix="mainspring-") as scratch:
         blobs = LocalBlobs(Path(scratch))
         taken = ingest(blobs, path)
-        report = (
-            check_table(expected, scan(blobs, taken.manifest))
-            if taken.is_table
-            else not_a_table(expected)
-        )
-    session.show(report, report_lines(report))
+        if taken.is_table:
+            table = scan(blobs, taken.manifest)
+            report = check_table(expected, table, environment=environment)
+            private = [column.name for column in expected.columns if column.private]
+            profile = profile_table(table, private=private) if format_ == "html" else None
+        else:
+            report = not_a_table(expected)
+    _show_report(session, report, format_, output, title=path.name, profile=profile)
     if not report.passed:
         raise Rejected(
             f"{path} fails {len(report.blocking)} blocking checks",
             code="data_refused",
-            hint="The report above shows rows.",
+            hint="The report above shows rows." if output is None else f"See {output}.",
         )
+
+
+@schema.command()
+@click.argument("dataset")
+@click.option("--number", type=int, help="Which version.  [default: the newest accepted]")
+@_format_option
+@_output_option
+@pass_session
+def report(
+    session: Session, /, dataset: str, number: int | None, format_: str, output: Path | None
+) -> None:
+    """Show or write the newest report on a version of DATASET, with histograms over the version before."""
+    from mainspring.datasets.requests import GetDatasetVersion, GetDatasetVersionById
+    from mainspring.kernel.errors import NotFound
+    from mainspring.quality.profile import decode_profile
+    from mainspring.quality.requests import GetCheckReport
+
+    with session.client() as client:
+        version = client.call(GetDatasetVersion(dataset=dataset, number=number))
+        stored = client.call(GetCheckReport(version=version.id))
+        if stored is None:
+            raise NotFound(
+                f"version {version.number} of {dataset} was not checked: no schema was in force"
+            )
+        parent = client.call(GetDatasetVersionById(id=version.parent)) if version.parent else None
+        profiles = [
+            decode_profile(client.blobs.read(each.profile)) if each and each.profile else None
+            for each in (version, parent)
+        ]
+    title = f"{dataset} v{version.number}"
+    _show_report(
+        session,
+        stored.report,
+        format_,
+        output,
+        title=title,
+        profile=profiles[0],
+        reference=profiles[1],
+    )
+
+
+@schema.command()
+@click.argument("dataset")
+@click.option("--number", type=int, help="Which version.  [default: the newest, refused or not]")
+@click.option(
+    "--file",
+    "file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The schema file to change.  [default: the schema in force]",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; must be new.")
+@pass_session
+def propose(
+    session: Session, /, dataset: str, number: int | None, file: Path | None, output: Path | None
+) -> None:
+    """Show the least change of a schema with which a version of DATASET passes, as a diff.
+
+    Comments and layout stay. Nothing changes until `mainspring schema accept`, or `mainspring apply`.
+    """
+    from mainspring.datasets.requests import GetDatasetVersion, ListDatasetVersions
+    from mainspring.datasets.tables import scan
+    from mainspring.kernel.errors import Conflict, NotFound
+    from mainspring.quality.intake import surroundings
+    from mainspring.quality.propose import propose as make_proposal
+    from mainspring.quality.requests import GetSchema
+
+    if output is not None and output.exists():
+        raise Conflict(f"{output} exists already", code="file_exists", hint="Name a new file.")
+    with session.client() as client:
+        if number is None:
+            number = next(
+                (v.number for v in client.call(ListDatasetVersions(dataset=dataset, limit=1))), None
+            )
+        version = client.call(GetDatasetVersion(dataset=dataset, number=number))
+        stored = client.call(GetSchema(dataset=dataset))
+        if file is None and stored is None:
+            raise NotFound(f"no schema is in force for {dataset}", hint="Infer one first.")
+        text = file.read_text() if file is not None else stored.toml if stored else ""
+        table = scan(client.blobs, version.manifest)
+        around = surroundings(client.call, client.blobs, dataset)
+        found = make_proposal(text, table, around=around)
+    if not found.changes:
+        session.show(found, [f"version {version.number} of {dataset} passes; nothing to change"])
+        return
+    lines = [*found.diff.splitlines(), "", *(f"# {change}" for change in found.changes)]
+    if output is not None:
+        output.write_text(found.toml)
+        lines.append(
+            f"written to {output}; `mainspring schema accept {dataset} {output}` accepts it"
+        )
+    session.show(found, lines)
+
+
+@schema.command()
+@click.argument("dataset")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@pass_session
+def accept(session: Session, /, dataset: str, file: Path) -> None:
+    """Put the schema in FILE in force for DATASET."""
+    from mainspring.quality.requests import AcceptSchema
+
+    with session.client() as client:
+        stored = client.call(AcceptSchema(dataset=dataset, toml=file.read_text()))
+    session.show(stored, [f"schema {stored.number} of {dataset} is in force"])
+
+
+@schema.command()
+@click.argument("word", required=False)
+@pass_session
+def catalogue(session: Session, /, word: str | None) -> None:
+    """List all that [[expect]] can ask, or what has WORD in its name, with its arguments."""
+    from mainspring.quality.catalogue.entries import entries
+
+    found = [e for name, e in sorted(entries().items()) if word is None or word in name]
+    lines = []
+    for each in found:
+        lines += [each.name, f"    {each.summary}", f"    {', '.join(each.fields)}"]
+    session.show(
+        [{"name": e.name, "summary": e.summary, "arguments": e.fields} for e in found], lines
+    )
+
+
+@schema.command()
+@click.argument("dataset")
+@click.option("--to", "tool", type=click.Choice(["great-expectations", "tfdv"]), required=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write."
+)
+@pass_session
+def export(session: Session, /, dataset: str, tool: str, output: Path) -> None:
+    """Write the schema in force for DATASET as another tool's file; what has no place there is listed."""
+    import json
+
+    from mainspring.kernel.errors import NotFound
+    from mainspring.quality.great_expectations import to_suite
+    from mainspring.quality.intake import schema_in_force
+    from mainspring.quality.tfdv import schema_pbtxt, to_pbtxt
+
+    with session.client() as client:
+        found = schema_in_force(client.call, dataset)
+    if found is None:
+        raise NotFound(f"no schema is in force for {dataset}", hint="Infer one first.")
+    if tool == "tfdv":
+        text, left_out = schema_pbtxt(found), to_pbtxt(found).left_out
+    else:
+        suite = to_suite(found)
+        text, left_out = json.dumps(suite.document, indent=2) + "\n", suite.left_out
+    output.write_text(text)
+    session.show(
+        {"output": str(output), "left_out": left_out},
+        [f"{output} is written", *(f"left out: {line}" for line in left_out)],
+    )
+
+
+def _show_report(
+    session: Session,
+    report: "CheckReport",
+    format_: str,
+    output: Path | None,
+    *,
+    title: str,
+    profile: "Profile | None" = None,
+    reference: "Profile | None" = None,
+) -> None:
+    from mainspring.quality.report_files import ReportFormat, report_file
+
+    text = report_file(
+        report, ReportFormat(format_), title=title, profile=profile, reference=reference
+    )
+    if output is None:
+        session.show(report, text.splitlines())
+        return
+    output.write_text(text)
+    session.show(report, [f"{output} is written"])

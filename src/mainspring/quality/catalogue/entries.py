@@ -35,6 +35,14 @@ class Entry:
     is_about_rows: bool
 
     @property
+    def fields(self) -> tuple[str, ...]:
+        """Its arguments' names; those in brackets may be left out."""
+        return tuple(
+            field.name if field.required else f"[{field.name}]"
+            for field in msgspec.structs.fields(self.arguments)
+        )
+
+    @property
     def summary(self) -> str:
         """What it expects, in one sentence."""
         return (inspect.getdoc(self.compile) or "").split("\n")[0]
