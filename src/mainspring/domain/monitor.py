@@ -106,6 +106,7 @@ class IncidentKind(StrEnum):
     ERROR_GROWTH = "error-growth"
     FAILING_RUNS = "failing-runs"
     SERVING = "serving"
+    DAMAGED_LOG = "damaged-log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

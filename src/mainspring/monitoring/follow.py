@@ -13,13 +13,20 @@ from mainspring.datasets.requests import ListDatasetVersions
 from mainspring.domain.dataset import DatasetVersion, DatasetVersionState
 from mainspring.domain.evaluation import Reference
 from mainspring.domain.model import ModelVersionId
+from mainspring.domain.monitor import IncidentKind
 from mainspring.domain.prediction import Label, Prediction
 from mainspring.domain.request import Call
 from mainspring.domain.service import LabelSource
 from mainspring.kernel.codec import decode
 from mainspring.kernel.errors import Corrupt, NotFound
 from mainspring.monitoring.labels import labels_in
-from mainspring.monitoring.requests import GetProgress, Progress, RecordLabels, RecordPredictions
+from mainspring.monitoring.requests import (
+    GetProgress,
+    OpenIncident,
+    Progress,
+    RecordLabels,
+    RecordPredictions,
+)
 from mainspring.registry.requests import GetModelVersionById
 from mainspring.serving.log import reader
 
@@ -117,9 +124,12 @@ class Follower:
     def _read_segment(self, service: str, path: Path, offset: int) -> int:
         count = 0
         while True:
-            records, after = reader.read(path, offset, limit_bytes=_LOG_BYTES_AT_ONCE)
+            records, after, damaged = reader.read(path, offset, limit_bytes=_LOG_BYTES_AT_ONCE)
             if after == offset:
                 return count
+            if damaged:
+                # Before the position moves: after it nobody would come by here again.
+                self._tell_damage(service, path, offset, damaged)
             predictions = tuple(r for r in records if isinstance(r, Prediction))
             # Labels may be about any version seen before, not only those in this batch.
             self._references.of({p.version for p in predictions})
@@ -136,6 +146,18 @@ class Follower:
             )
             offset = after
             count += len(records)
+
+    def _tell_damage(self, service: str, path: Path, offset: int, size_bytes: int) -> None:
+        log.error("%s is damaged: %d bytes from %d on", path, size_bytes, offset)
+        self._call(
+            OpenIncident(
+                service=service,
+                kind=IncidentKind.DAMAGED_LOG,
+                summary=f"{size_bytes} bytes of the prediction log can't be read: {path.name} from "
+                f"{offset} on. The answers in them are in no window and can't be traced; those after "
+                "them were read. `mainspring fsck` lists all that is damaged.",
+            )
+        )
 
     def _unread(self, source: LabelSource, number: int) -> list[DatasetVersion]:
         """Accepted versions with both columns; those of another shape hold no labels."""

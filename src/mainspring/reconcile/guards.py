@@ -70,7 +70,7 @@ class Traffic:
         for path in self._segments(rollout.service, step.since):
             offset = step.offsets.get(path.name, 0)
             while True:
-                records, after = reader.read(path, offset)
+                records, after, _ = reader.read(path, offset)
                 if after == offset:
                     break
                 offset = after

@@ -6,13 +6,16 @@ import polars as pl
 import pytest
 
 from mainspring.app import App
+from mainspring.cli.commands.fsck import examine
+from mainspring.domain.monitor import IncidentKind
 from mainspring.domain.prediction import PredictionId
 from mainspring.domain.service import LabelSource, MonitorPolicy
 from mainspring.kernel.errors import Invalid
 from mainspring.monitoring.follow import Follower
 from mainspring.monitoring.labels import labels_in
-from mainspring.monitoring.requests import GetProgress, ListWindows
+from mainspring.monitoring.requests import GetProgress, ListIncidents, ListWindows
 from mainspring.quality.intake import add_data
+from mainspring.serving.log import reader
 from mainspring.serving.log.frames import Answered, Labelled, microseconds
 from mainspring.serving.log.writer import PredictionLog
 from mainspring.testing.services import START, a_service
@@ -172,3 +175,23 @@ def test_a_table_that_can_t_be_read_says_so(app: App) -> None:
 
     with pytest.raises(Invalid, match="labels could not be read from dataset 'truth'"):
         list(labels_in(app.settings.blobs_path, taken.version.manifest, SOURCE))
+
+
+def test_damage_in_the_log_is_an_incident_and_what_follows_it_is_read(
+    app: App, log: PredictionLog
+) -> None:
+    for first in (0, 3, 6):
+        answer(log, first)
+    log.close()
+    (path,) = reader.segments(app.settings.predictions_path, "demand")
+    data = bytearray(path.read_bytes())
+    data[data.index(b"prd_4")] ^= 1
+    path.write_bytes(data)
+
+    assert a_follower(app).read_log("demand") == 6
+
+    (incident,) = app.call(ListIncidents(service="demand"))
+    assert incident.kind is IncidentKind.DAMAGED_LOG
+    assert path.name in incident.summary
+    assert counts(app) == (6, 0)
+    assert list(examine(app).damaged_segments) == [f"demand/{path.name}"]

@@ -56,7 +56,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
 
     written(tmp_path, answer)
 
-    records, _ = reader.read(reader.segments(tmp_path, "demand")[0])
+    records, *_ = reader.read(reader.segments(tmp_path, "demand")[0])
     first, second = records
     assert isinstance(first, Prediction)
     assert isinstance(second, Prediction)
@@ -75,7 +75,7 @@ def test_labels_are_read_back_with_what_they_name(tmp_path: Path) -> None:
 
     written(tmp_path, content)
 
-    records, _ = reader.read(reader.segments(tmp_path, "demand")[0])
+    records, *_ = reader.read(reader.segments(tmp_path, "demand")[0])
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     assert records == [
         Label(service="demand", value=3.0, prediction="prd_x", key=None, at=epoch),  # type: ignore[arg-type]  # any text names a prediction
@@ -86,14 +86,14 @@ def test_labels_are_read_back_with_what_they_name(tmp_path: Path) -> None:
 def test_reading_goes_on_where_it_stopped(tmp_path: Path) -> None:
     log = written(tmp_path, an_answer())
     path = reader.segments(tmp_path, "demand")[0]
-    before, offset = reader.read(path)
+    before, offset, _ = reader.read(path)
     log.append("demand", an_answer(), 1)
     log.write(log.take())
 
-    after, end = reader.read(path, offset)
+    after, end, _ = reader.read(path, offset)
 
     assert len(before) == len(after) == 1
-    assert reader.read(path, end) == ([], end)
+    assert reader.read(path, end) == ([], end, 0)
 
 
 def test_a_small_limit_still_gives_whole_frames_one_after_another(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_small_limit_still_gives_whole_frames_one_after_another(tmp_path: Path
 
     counts, offset = [], 0
     while True:
-        records, after = reader.read(path, offset, limit_bytes=10)
+        records, after, _ = reader.read(path, offset, limit_bytes=10)
         if after == offset:
             break
         counts.append(len(records))
@@ -115,7 +115,7 @@ def test_a_small_limit_still_gives_whole_frames_one_after_another(tmp_path: Path
 def test_reading_stops_at_a_torn_tail_and_recovery_cuts_it(tmp_path: Path, kept: int) -> None:
     log = written(tmp_path, an_answer())
     path = reader.segments(tmp_path, "demand")[0]
-    _, whole = reader.read(path)
+    _, whole, _ = reader.read(path)
     log.append("demand", an_answer(), 1)
     log.write(log.take())
     # A copy has no living writer.
@@ -124,7 +124,7 @@ def test_reading_stops_at_a_torn_tail_and_recovery_cuts_it(tmp_path: Path, kept:
     orphan.write_bytes(path.read_bytes()[: whole + kept])
     path = orphan
 
-    records, offset = reader.read(path)
+    records, offset, _ = reader.read(path)
     assert (len(records), offset) == (1, whole)
     assert recover(tmp_path / "crashed") == 1
     assert path.stat().st_size == whole + len(SEAL)
@@ -257,7 +257,7 @@ for n in range(10**9):
 
     assert recover(tmp_path) == 1
     (path,) = reader.segments(tmp_path, "demand")
-    records, _ = reader.read(path, limit_bytes=1 << 30)
+    records, *_ = reader.read(path, limit_bytes=1 << 30)
     assert len(records) >= max(told) + 1
     assert [r.inputs["x"] for r in records if isinstance(r, Prediction)] == list(
         range(len(records))
@@ -270,6 +270,6 @@ def test_a_tail_that_claims_a_huge_frame_costs_no_memory(tmp_path: Path) -> None
     with path.open("ab") as file:
         file.write(FRAME_HEAD.pack(0xFFFFFFF0, 1) + b"x")
 
-    _, offset = reader.read(path)
+    _, offset, _ = reader.read(path)
 
-    assert reader.read(path, offset) == ([], offset)
+    assert reader.read(path, offset) == ([], offset, 0)

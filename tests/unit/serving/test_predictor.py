@@ -81,7 +81,7 @@ def test_labels_are_in_the_log_when_they_are_acknowledged(live_app: App) -> None
 
     assert (status, body) == (200, {"accepted": 2})
     (path,) = reader.segments(live_app.settings.predictions_path, "demand")
-    records, _ = reader.read(path)
+    records, *_ = reader.read(path)
     assert [(r.key, r.prediction, r.value) for r in records if isinstance(r, Label)] == [
         ("a", None, 3.5),
         (None, "prd_x", True),

@@ -1,6 +1,7 @@
 """`mainspring fsck`: is everything there, and is it what was stored?"""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,11 +23,13 @@ class Verdict:
     size_bytes: int
     needed_count: int
     problems: "tuple[Problem, ...]"
+    damaged_segments: dict[str, int]
+    """Segments of the prediction log with the number of bytes in each that can't be read."""
     audit: "AuditVerdict"
 
     @property
     def is_sound(self) -> bool:
-        return not self.problems and self.audit.intact
+        return not self.problems and not self.damaged_segments and self.audit.intact
 
 
 @click.command()
@@ -47,6 +50,10 @@ def fsck(session: Session, /) -> None:
     for problem in verdict.problems:
         needed = f", needed by {problem.needed_by}" if problem.needed_by else ", needed by no row"
         lines.append(f"  {problem.what}: {problem.digest}{needed}")
+    lines += [
+        f"  damaged: {path}, {size:,} bytes of the prediction log can't be read"
+        for path, size in verdict.damaged_segments.items()
+    ]
     audit = verdict.audit
     lines.append(
         f"audit: {audit.entry_count:,} entries, {audit.event_count:,} events, "
@@ -87,5 +94,14 @@ def examine(app: "App") -> Verdict:
         size_bytes=size,
         needed_count=len(found.needed),
         problems=tuple(problems),
+        damaged_segments=_damaged_segments(app.settings.predictions_path),
         audit=app.call(VerifyAudit()),
     )
+
+
+def _damaged_segments(root: Path) -> dict[str, int]:
+    from mainspring.serving.log import reader
+
+    paths = (path for name in reader.services(root) for path in reader.segments(root, name))
+    sizes = {str(path.relative_to(root)): reader.damaged_bytes(path) for path in paths}
+    return {path: size for path, size in sizes.items() if size}

@@ -2,8 +2,11 @@
 
 One frame is one answered request, column by column, so that a hundred rows name their columns once.
 A frame counts only when it is whole and its checksum fits; what follows the last such frame is a torn tail.
+What lies between such frames is damage: the disk changed it, and the frames after it are as good as before.
 """
 
+import mmap
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -22,7 +25,12 @@ MAX_FRAME_BYTES = 1 << 30
 
 Record = Prediction | Label
 
+Bytes = bytes | mmap.mmap
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Every payload is a short msgpack array that begins with its tag.
+_PAYLOAD_START = re.compile(rb"[\x90-\x9f]\xa1[PLE]")
 
 
 class Answered(msgspec.Struct, array_like=True, tag="P", gc=False):
@@ -91,6 +99,34 @@ def frames_in(data: bytes, offset: int = 0) -> Iterator[tuple[bytes, int]]:
             return
         yield payload, after
         offset = after
+
+
+def frame_end(data: Bytes, offset: int) -> int | None:
+    """Where the frame at an offset ends; None if no whole frame with a fitting checksum is there."""
+    if offset + FRAME_HEAD.size > len(data):
+        return None
+    length, checksum = FRAME_HEAD.unpack_from(data, offset)
+    after = offset + FRAME_HEAD.size + length
+    if length == 0 or length > MAX_FRAME_BYTES or after > len(data):
+        return None
+    return int(after) if zlib.crc32(data[after - length : after]) == checksum else None
+
+
+def next_frame(data: Bytes, offset: int) -> int:
+    """Where the first good frame after damage at an offset begins; the end of the data if there is none.
+
+    The length that the damaged frame tells is believed first: only its content may be damaged, and content
+    that callers wrote should not be searched for frames without need.
+    """
+    if offset + FRAME_HEAD.size <= len(data):
+        told = offset + FRAME_HEAD.size + int(FRAME_HEAD.unpack_from(data, offset)[0])
+        if frame_end(data, told) is not None:
+            return told
+    for found in _PAYLOAD_START.finditer(data, offset + 1 + FRAME_HEAD.size):
+        start = found.start() - FRAME_HEAD.size
+        if frame_end(data, start) is not None:
+            return start
+    return len(data)
 
 
 def records_of(payload: bytes, service: str) -> list[Record]:

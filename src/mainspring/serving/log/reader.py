@@ -1,9 +1,14 @@
-"""Reading the log while it is written: never blocks, and stops at a torn tail."""
+"""Reading the log while it is written: never blocks, stops at a torn tail, and goes on after damage.
+
+Damage is told from a torn tail, or from a frame that is just being written, by the seal: only in a segment
+that nobody will append to is what can't be read skipped. An open one is read on once it is sealed.
+"""
 
 import mmap
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from mainspring.domain.prediction import Prediction
 from mainspring.kernel.errors import Corrupt
@@ -14,7 +19,9 @@ from mainspring.serving.log.frames import (
     SEAL,
     Record,
     folder_of,
+    frame_end,
     frames_in,
+    next_frame,
     records_of,
     service_of,
 )
@@ -39,31 +46,54 @@ def segments(root: Path, service: str) -> list[Path]:
     return sorted(folder_of(root, service).glob("*.seg"))
 
 
-def read(path: Path, offset: int = 0, *, limit_bytes: int = READ_BYTES) -> tuple[list[Record], int]:
-    """Records from an offset on, and the offset to go on from.
+class Batch(NamedTuple):
+    """Records that were read together, and the offset to go on from."""
+
+    records: list[Record]
+    offset: int
+    damaged_bytes: int = 0
+    """How many bytes before the records can't be read and were skipped."""
+
+
+def read(path: Path, offset: int = 0, *, limit_bytes: int = READ_BYTES) -> Batch:
+    """Records from an offset on.
 
     At most about `limit_bytes` are read at once, but always at least one frame. Nothing new gives the same
     offset again. Raises `Corrupt` for a file that is not a segment.
     """
-    records: list[Record] = []
-    service = service_of(path)
     with path.open("rb") as file:
         if offset < len(HEADER):
             head = file.read(len(HEADER))
             if not HEADER.startswith(head):
                 raise Corrupt(f"{path} is not a segment of the prediction log")
             if len(head) < len(HEADER):
-                return [], 0
+                return Batch([], 0)
             offset = len(HEADER)
         file.seek(offset)
         data = file.read(limit_bytes)
         if missing := _missing_of_first_frame(data):
             data += file.read(missing)
-    base = offset
+    if data and frame_end(data, 0) is None and is_sealed(path):
+        good = _after_damage(path, offset)
+        rest = read(path, good, limit_bytes=limit_bytes)
+        return rest._replace(damaged_bytes=good - offset)
+    records: list[Record] = []
+    base, service = offset, service_of(path)
     for payload, after in frames_in(data):
         records += records_of(payload, service)
         offset = base + after
-    return records, offset
+    return Batch(records, offset)
+
+
+def damaged_bytes(path: Path) -> int:
+    """How many bytes of a sealed segment can't be read; 0 for one that is still written to."""
+    if not is_sealed(path):
+        return 0
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        if mapped[: len(HEADER)] != HEADER:
+            return len(mapped)
+        whole = sum(after - start for start, after in _walk(mapped, is_sealed=True))
+        return len(mapped) - len(HEADER) - whole
 
 
 def is_sealed(path: Path) -> bool:
@@ -104,19 +134,41 @@ def _missing_of_first_frame(data: bytes) -> int:
     return max(0, length + FRAME_HEAD.size - len(data)) if length <= MAX_FRAME_BYTES else 0
 
 
+def _after_damage(path: Path, offset: int) -> int:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        return next_frame(mapped, offset)
+
+
 def _frames_with(path: Path, wanted: bytes) -> Iterator[bytes]:
     """Payloads that contain some bytes; the search runs over the mapped file at memory speed."""
+    sealed = is_sealed(path)
     with path.open("rb") as file:
         if file.seek(0, 2) <= len(HEADER):
             return
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             position = mapped.find(wanted)
-            offset = len(HEADER)
-            while position >= 0 and offset + FRAME_HEAD.size <= len(mapped):
-                length, _ = FRAME_HEAD.unpack_from(mapped, offset)
-                after = offset + FRAME_HEAD.size + length
+            if position < 0:
+                return
+            for start, after in _walk(mapped, is_sealed=sealed):
+                if position < start:
+                    # It was in what is damaged.
+                    position = mapped.find(wanted, start)
+                if position < 0:
+                    return
                 if position < after:
-                    whole = mapped[offset:after]
-                    yield from (payload for payload, _ in frames_in(whole))
+                    yield mapped[start + FRAME_HEAD.size : after]
                     position = mapped.find(wanted, after)
-                offset = after
+
+
+def _walk(mapped: mmap.mmap, *, is_sealed: bool) -> Iterator[tuple[int, int]]:
+    """Where each good frame begins and ends."""
+    offset = len(HEADER)
+    while offset < len(mapped):
+        after = frame_end(mapped, offset)
+        if after is not None:
+            yield offset, after
+            offset = after
+        elif is_sealed:
+            offset = next_frame(mapped, offset)
+        else:
+            return

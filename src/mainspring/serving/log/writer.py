@@ -6,6 +6,7 @@ slow disk never delays an answer. A record survives kill -9 once it is written, 
 
 import fcntl
 import logging
+import mmap
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,13 +14,14 @@ from pathlib import Path
 
 from mainspring.kernel.ids import new_id
 from mainspring.serving.log.frames import (
-    FRAME_HEAD,
     HEADER,
     SEAL,
     Answered,
     Labelled,
     append_frame,
     folder_of,
+    frame_end,
+    next_frame,
 )
 
 MAX_SEGMENT_BYTES = 64 << 20
@@ -208,16 +210,15 @@ def _cut_and_seal(file: int, path: Path) -> bool:
 
 
 def _whole_length(file: int, size: int) -> int:
-    """Where the last whole frame ends; 0 if not even the header is whole."""
-    import zlib
-
+    """Where the last whole frame ends, whatever is damaged before it; 0 if not even the header is whole."""
     if size < len(HEADER):
         return 0
-    offset = len(HEADER)
-    while offset + FRAME_HEAD.size <= size:
-        length, checksum = FRAME_HEAD.unpack(os.pread(file, FRAME_HEAD.size, offset))
-        after = offset + FRAME_HEAD.size + length
-        if after > size or zlib.crc32(os.pread(file, length, offset + FRAME_HEAD.size)) != checksum:
-            break
-        offset = after
-    return offset
+    whole = offset = len(HEADER)
+    with mmap.mmap(file, size, access=mmap.ACCESS_READ) as mapped:
+        while offset < size:
+            after = frame_end(mapped, offset)
+            if after is None:
+                offset = next_frame(mapped, offset)
+            else:
+                whole = offset = after
+    return whole
