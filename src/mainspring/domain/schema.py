@@ -14,7 +14,8 @@ class ColumnSchema:
     """What one column must be. A field left at its default asks for nothing.
 
     `minimum` and `maximum` are numbers, or ISO dates and times for `date` and `datetime` columns.
-    `max_null_share` is a share of rows, 0 to 1. `categories` is the closed set of allowed values; up
+    `max_null_share` is a share of rows, 0 to 1. Up to `max_outside_share` of the rows may lie
+    outside of them, which then only warns. `categories` is the closed set of allowed values; up
     to `max_unseen_share` of the rows may have others, which then only warns. Values of a
     `private` column are shown in no report. With `environments` the column is asked for only in these: a label
     is there in "training" and not in "serving".
@@ -26,6 +27,7 @@ class ColumnSchema:
     max_null_share: float = 0.0
     minimum: float | str | None = None
     maximum: float | str | None = None
+    max_outside_share: float = 0.0
     categories: tuple[Scalar, ...] | None = None
     max_unseen_share: float = 0.0
     pattern: str | None = None
@@ -38,7 +40,7 @@ class ColumnSchema:
     environments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for what in ("max_null_share", "max_unseen_share"):
+        for what in ("max_null_share", "max_outside_share", "max_unseen_share"):
             share = getattr(self, what)
             if not 0 <= share <= 1:
                 raise ValueError(f"{what} of {self.name} is {share}; it is a share between 0 and 1")

@@ -16,12 +16,14 @@ class Activity:
     """How many values fell into each of at most `ACTIVITY_SIZE` spans of equal width.
 
     A span is 2^`width_bits` microseconds, the narrowest with which the spans suffice, and begins at a multiple
-    of it; so merging in any order and grouping gives exactly the same. `first` is the number of the first span.
+    of it; so merging in any order and grouping gives exactly the same. `first` is the number of the first span;
+    `hours` counts values by the hour of the day (UTC).
     """
 
     width_bits: int
     first: int
     counts: Hashes
+    hours: tuple[int, ...] = ()
 
     @staticmethod
     def empty() -> "Activity":
@@ -35,7 +37,13 @@ class Activity:
         low, high = int(microseconds.min()), int(microseconds.max())
         bits = _bits(low, high)
         counted = np.bincount((microseconds >> bits) - (low >> bits))
-        return Activity(width_bits=bits, first=low >> bits, counts=counted.astype(np.uint64))
+        hours = np.bincount(microseconds // 3_600_000_000 % 24, minlength=24)
+        return Activity(
+            width_bits=bits,
+            first=low >> bits,
+            counts=counted.astype(np.uint64),
+            hours=tuple(hours.tolist()),
+        )
 
     @property
     def width_seconds(self) -> float:
@@ -56,7 +64,8 @@ class Activity:
             numbers = np.arange(each.first, each.first + each.counts.size)
             places = (numbers >> (bits - each.width_bits)) - min(firsts)
             np.add.at(total, places, each.counts.astype(np.uint64))
-        return Activity(width_bits=bits, first=min(firsts), counts=total)
+        hours = tuple(a + b for a, b in zip(self.hours, other.hours, strict=False))
+        return Activity(width_bits=bits, first=min(firsts), counts=total, hours=hours)
 
     def longest_gap(self) -> tuple[float, float]:
         """The longest time without any row, as (from, to) in seconds since 1970, true to one span's width.

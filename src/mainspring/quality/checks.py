@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 EXAMPLES = 5
 
 _WITH_CONTEXT = 8
+_WARNS = {"range": "outside-values", "categories": "unseen-values"}
 _FIRST_ROWS = 16_384
 
 
@@ -76,9 +77,9 @@ class Checking:
         seen = dict(zip(rowwise, evidence, strict=True))
         results = [_row_count_result(self._schema, self.row_count), *self._column_results()]
         results += [self._result(i, seen.get(i)) for i in range(len(self._checks))]
-        # What fails for too many unseen values need not warn of them as well.
-        unseen = {r.column for r in results if r.check == "categories" and not r.passed}
-        results = [r for r in results if r.check != "unseen-values" or r.column not in unseen]
+        # What fails for too many such rows need not warn of them as well.
+        blocked = {(r.column, _WARNS.get(r.check)) for r in results if not r.passed}
+        results = [r for r in results if (r.column, r.check) not in blocked]
         return CheckReport(
             schema=digest_of(self._whole_schema),
             row_count=self.row_count,

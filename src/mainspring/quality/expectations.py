@@ -22,7 +22,7 @@ def of_column(column: ColumnSchema, found: DataType, dtype: "pl.DataType") -> li
     checks = [_type(column, found, value), _missing_values(column, value)]
     if _fits(column.type, found):
         checks += [
-            _range(column, value, dtype),
+            *_range(column, value, dtype),
             *_categories(column, value, found),
             _pattern(column, value),
             _unique(column, value),
@@ -109,12 +109,12 @@ def _missing_values(column: ColumnSchema, value: "pl.Expr") -> RowCheck:
     )
 
 
-def _range(column: ColumnSchema, value: "pl.Expr", dtype: "pl.DataType") -> RowCheck | None:
+def _range(column: ColumnSchema, value: "pl.Expr", dtype: "pl.DataType") -> list[RowCheck]:
     import polars as pl
 
     low, high = column.minimum, column.maximum
     if low is None and high is None:
-        return None
+        return []
     violations = pl.lit(False)
     if low is not None:
         violations = violations | (value < literal(low, column.type, dtype))
@@ -126,7 +126,8 @@ def _range(column: ColumnSchema, value: "pl.Expr", dtype: "pl.DataType") -> RowC
         expected = f"at least {_bound(low)}"
     else:
         expected = f"between {_bound(low)} and {_bound(high)}"
-    return RowCheck(
+    share = column.max_outside_share
+    check = RowCheck(
         check="range",
         columns=(column.name,),
         severity=column.severity,
@@ -137,7 +138,9 @@ def _range(column: ColumnSchema, value: "pl.Expr", dtype: "pl.DataType") -> RowC
             value.filter(violations).max().alias("high"),
         ),
         observed=_outside,
+        max_share=share,
     )
+    return _also_warning(check, "outside-values")
 
 
 def _outside(count: int, rows: int, summary: "pl.DataFrame | None") -> str:
@@ -178,10 +181,14 @@ def _categories(column: ColumnSchema, value: "pl.Expr", found: DataType) -> list
         observed=_unseen,
         max_share=share,
     )
-    if not share:
+    return _also_warning(check, "unseen-values")
+
+
+def _also_warning(check: RowCheck, name: str) -> list[RowCheck]:
+    """What a check lets pass for being rare is told all the same."""
+    if not check.max_share:
         return [check]
-    # What is let pass is told all the same.
-    return [check, replace(check, check="unseen-values", severity=Severity.WARN, max_share=0.0)]
+    return [check, replace(check, check=name, severity=Severity.WARN, max_share=0.0)]
 
 
 def _unseen(count: int, rows: int, summary: "pl.DataFrame | None") -> str:

@@ -33,6 +33,8 @@ _MOST_CODES = 12
 _UNSEEN_SHARE = 0.005
 # A new value now and then is the world moving on; a flood of them is a swapped column or a broken encoding.
 _UNSEEN_ALLOWED = 0.01
+# The same for numbers: single wild ones are for people to look at, many of them are another unit.
+_OUTSIDE_ALLOWED = 0.005
 _ROOM = 0.25
 _TEMPORAL = (DataType.DATE, DataType.DATETIME)
 
@@ -117,6 +119,7 @@ def _column(seen: ColumnProfile, exact: frozenset[str]) -> ColumnSchema:
         max_null_share=_null_share(seen),
         minimum=minimum,
         maximum=maximum,
+        max_outside_share=_OUTSIDE_ALLOWED if (minimum, maximum) != (None, None) else 0.0,
         categories=categories,
         max_unseen_share=_UNSEEN_ALLOWED if categories else 0.0,
         pattern=None if categories else pattern,

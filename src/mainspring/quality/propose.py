@@ -26,6 +26,15 @@ if TYPE_CHECKING:
     import polars as pl
 
 _MOST_CATEGORIES = 200
+_OF_TYPE = (
+    "min",
+    "max",
+    "max_outside_share",
+    "categories",
+    "max_unseen_share",
+    "pattern",
+    "increasing",
+)
 _RANGES = ("min_value", "max_value")
 
 
@@ -127,7 +136,7 @@ class _Editor:
                 self._set(name, "max_null_share", self._missing(name), why)
             case "unique" | "increasing" | "pattern":
                 self._set(name, result.check, None, why)
-            case "range" if column is not None:
+            case "range" | "outside-values" if column is not None:
                 self._widen_range(column, why)
             case "categories" | "unseen-values" if column is not None:
                 self._widen_categories(column, why)
@@ -188,7 +197,7 @@ class _Editor:
         if column.type is DataType.INTEGER and found is DataType.FLOAT:
             self._set(column.name, "type", "float", why)
             return
-        for key in ("min", "max", "categories", "max_unseen_share", "pattern", "increasing"):
+        for key in _OF_TYPE:
             if f"\n{key} " in f"\n{self._table_text(column.name)}":
                 self._set(column.name, key, None, f"it was of type {column.type.value}")
         self._set(column.name, "type", found.value, why)

@@ -24,6 +24,7 @@ _COLUMN_KEYS = (
     "max_null_share",
     "min",
     "max",
+    "max_outside_share",
     "categories",
     "max_unseen_share",
     "pattern",
@@ -49,6 +50,7 @@ _HEADER = """\
 #   required = false        it may be absent
 #   max_null_share = 0.01   at most this share of rows without a value (0 if not given)
 #   min, max                the range of numbers, dates and times, both ends included
+#   max_outside_share = 0.005  up to this share of rows may lie outside, which then only warns
 #   categories = [...]      the only values there may be
 #   max_unseen_share = 0.01 up to this share of rows may have others, which then only warns
 #   pattern = "..."         a regular expression that the whole text matches
@@ -119,6 +121,7 @@ def column_lines(column: ColumnSchema, evidence: str | None = None) -> list[str]
 
 
 _SETTINGS = (
+    "max_outside_share",
     "categories",
     "max_unseen_share",
     "pattern",
@@ -318,6 +321,7 @@ class _Reader:
             minimum=minimum,
             maximum=maximum,
             categories=self._categories(given, (*path, "categories"), type_),
+            max_outside_share=self._share(given, (*path, "max_outside_share")),
             max_unseen_share=self._share(given, (*path, "max_unseen_share")),
             pattern=self._pattern(given, (*path, "pattern"), type_),
             unique=self._flag(given, (*path, "unique"), False),

@@ -71,6 +71,46 @@ def table_row_count_to_be_near_reference(
 
 
 @entry
+def table_to_show_no_known_fault(
+    scope: Scope, *, labels: list[str] | None = None, ignore: list[str] | None = None
+) -> ValueCheck:
+    """Nothing in the table looks like another unit, swapped columns, an old or cut file, damage or a leak.
+
+    It is compared with the version before. `ignore` names faults that are no reason to fail.
+    """
+    from mainspring.quality.faults import faults
+
+    before, profile = scope.around.reference, scope.around.profile
+
+    def judge() -> Judged:
+        if before is None or profile is None:
+            return Judged(passed=True, observed="no earlier version to compare with", value=[])
+        found = [
+            fault
+            for fault in faults(before, profile(), labels=labels or ())
+            if fault.name not in (ignore or ())
+        ]
+        said = "; ".join(
+            f"{' of '.join([f.name, *filter(None, [', '.join(f.columns)])])}: {f.evidence}"
+            for f in found
+        )
+        value = [{"fault": f.name, "columns": list(f.columns)} for f in found]
+        return Judged(passed=not found, observed=said or "none", value=value)
+
+    return scope.table([], judge, "no known fault against the version before")
+
+
+@entry
+def table_rows_to_be_distinct(scope: Scope) -> RowCheck:
+    """No row occurs twice; every row of one that does is a violation."""
+    import polars as pl
+
+    columns = list(scope.types)
+    repeated = pl.struct(columns).is_duplicated()
+    return scope.rows(columns, repeated, "no row twice", everywhere=True)
+
+
+@entry
 def column_max_to_be_recent(
     scope: Scope, *, column: str, within: str, not_ahead: str = "1d"
 ) -> ValueCheck:
