@@ -8,6 +8,7 @@ from mainspring.domain.event import TrackingChanged
 from mainspring.domain.trace import Assessment, AssessmentId, AssessmentKind, SpanId, TraceId
 from mainspring.kernel.errors import Invalid, NotFound
 from mainspring.store.tx import Tx
+from mainspring.traces import rules
 from mainspring.traces.queries import assessments as queries
 from mainspring.traces.read import require_trace
 from mainspring.traces.requests import (
@@ -27,6 +28,7 @@ def assess(tx: Tx, request: Assess) -> Assessment:
 
 def add_assessment(tx: Tx, trace: str, given: GivenAssessment) -> Assessment:
     """Add an assessment to a trace that there is; one of the same id is replaced."""
+    rules.check_text("an assessment's name", given.name, rules.MAX_KEY)
     made = given.created_at or tx.now
     assessment = Assessment(
         id=AssessmentId(given.id or "a-" + tx.new_id("a").removeprefix("a_")),
@@ -62,6 +64,7 @@ def change_assessment(tx: Tx, request: ChangeAssessment) -> Assessment:
     before = _assessment_of(tx, request.trace, request.assessment)
     changed = replace(before, updated_at=tx.now, metadata={**before.metadata, **request.metadata})
     if request.name is not msgspec.UNSET:
+        rules.check_text("an assessment's name", request.name, rules.MAX_KEY)
         changed = replace(changed, name=request.name)
     if request.value is not msgspec.UNSET:
         changed = replace(changed, value=request.value)

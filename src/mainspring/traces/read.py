@@ -10,6 +10,8 @@ from mainspring.traces.queries import traces as queries
 from mainspring.traces.queries.search import search_traces as search
 from mainspring.traces.requests import GetTrace, GetTraces, SearchTraces
 
+MAX_TRACES = 1000
+
 
 def get_trace(tx: Tx, request: GetTrace) -> Trace:
     """One trace with its spans; raises `NotFound`."""
@@ -17,7 +19,9 @@ def get_trace(tx: Tx, request: GetTrace) -> Trace:
 
 
 def get_traces(tx: Tx, request: GetTraces) -> tuple[Trace, ...]:
-    """Those of some traces that there are."""
+    """Those of some traces that there are; raises `Invalid` for more than a thousand."""
+    if len(request.traces) > MAX_TRACES:
+        raise Invalid(f"{MAX_TRACES} traces may be asked for at once, not {len(request.traces)}")
     return tuple(queries.traces_by_id(tx, request.traces, with_spans=request.with_spans))
 
 

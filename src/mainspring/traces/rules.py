@@ -1,6 +1,7 @@
 """What spans say of their trace, and what names and values traces keep. Pure."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ MAX_NAME = 2000
 MAX_SEARCHED = 1000
 """How much of an attribute searches look at; all of it is in the span's content."""
 
+_ID = re.compile(r"[A-Za-z0-9_.\-]{1,100}\Z")
 _INPUTS, _OUTPUTS = "mlflow.spanInputs", "mlflow.spanOutputs"
 _TAG_PREFIX = "mlflow.traceTag."
 # The same in every span of a trace, or known from elsewhere: nobody searches for them.
@@ -102,6 +104,24 @@ def as_text(value: Any) -> str:
 def storable(text: str) -> str:
     """Text without what PostgreSQL can't hold."""
     return text.replace("\0", "�") if "\0" in text else text
+
+
+def check_id(id_: str) -> None:
+    """Raise `Invalid` unless a trace may have this id.
+
+    >>> check_id("tr-4bf92f3577b34da6a3ce929d0e0e4736")
+    """
+    if not _ID.match(id_):
+        raise Invalid(
+            f"Invalid value {id_[:40]!r} for parameter 'trace_id' supplied: it may have 1 to 100 "
+            "letters, digits, dots, dashes and underscores."
+        )
+
+
+def check_text(what: str, text: str | None, limit: int) -> None:
+    """Raise `Invalid` for a text that is longer than its column."""
+    if text is not None and len(text) > limit:
+        raise Invalid(f"{what} may have {limit} characters, this one has {len(text)}")
 
 
 def checked_pairs(kind: str, pairs: Mapping[str, str], limit: int) -> dict[str, str]:

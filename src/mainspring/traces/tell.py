@@ -15,7 +15,9 @@ from mainspring.traces.requests import (
     TagTrace,
     TellTrace,
 )
+from mainspring.tracking.artifacts import root_of_trace
 from mainspring.tracking.experiments import active_experiment, experiment_of
+from mainspring.tracking.queries.artifacts import forget_roots
 from mainspring.tracking.runs import run_of
 
 _SOURCE_RUN, _MODEL = "mlflow.sourceRun", "mlflow.modelId"
@@ -25,6 +27,8 @@ _MAX_TARGET = 600
 def tell_trace(tx: Tx, request: TellTrace) -> Trace:
     """Say how a trace went; raises `Invalid` if another experiment has a trace of that id."""
     experiment = active_experiment(tx, request.experiment)
+    rules.check_id(request.trace)
+    rules.check_text("client_request_id", request.client_request_id, 250)
     if request.ended_at is not None and request.ended_at < request.started_at:
         raise Invalid("a trace can't end before it starts")
     trace = Trace(
@@ -96,6 +100,7 @@ def delete_traces(tx: Tx, request: DeleteTraces) -> int:
         limit=request.limit,
     )
     queries.delete_traces(tx, found)
+    forget_roots(tx, [root_of_trace(request.experiment, id_) for id_ in found])
     if found:
         why = f"{len(found)} of them"
         tx.emit(TrackingChanged(id=request.experiment, what="traces deleted", why=why))

@@ -28,6 +28,11 @@ def root_of_model(experiment: str, model: str) -> str:
     return f"{experiment}/models/{model}/artifacts"
 
 
+def root_of_trace(experiment: str, trace: str) -> str:
+    """Where a trace's files are named."""
+    return f"{experiment}/traces/{trace}/artifacts"
+
+
 def record_artifact(tx: Tx, request: RecordArtifact) -> Artifact:
     """Name stored bytes; raises `NotFound` if the bytes, the run or the logged model aren't there."""
     check_relative(request.path)
@@ -72,7 +77,12 @@ def _check_root(tx: Tx, root: str) -> None:
         case [experiment, "models", model, "artifacts"]:
             if logged_model_of(tx, model).experiment == experiment:
                 return
+        case [experiment, "traces", trace, "artifacts"]:
+            if queries.experiment_of_trace(tx, trace) == experiment:
+                return
         case [experiment, run, "artifacts"]:
             if runs.experiment_of_run(tx, run) == experiment:
                 return
-    raise NotFound(f"there is no run or logged model whose files are at {root!r}", code="bad_root")
+    raise NotFound(
+        f"there is no run, logged model or trace whose files are at {root!r}", code="bad_root"
+    )

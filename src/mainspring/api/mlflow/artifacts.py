@@ -32,6 +32,7 @@ from mainspring.domain.run import Artifact
 from mainspring.governance.rules import may
 from mainspring.kernel.errors import Denied, Invalid, MainspringError, NotFound
 from mainspring.registry.requests import GetModelVersion, GetModelVersionById
+from mainspring.traces.requests import GetTraces
 from mainspring.tracking.requests import (
     DeleteArtifacts,
     GetArtifact,
@@ -130,12 +131,18 @@ def _writable(app: App, path: str) -> Location:
     match location.root.split("/"):
         case [experiment, "models", model, _]:
             known = app.call(GetLoggedModel(model=model)).experiment == experiment
+        case [experiment, "traces", trace, _]:
+            known = any(
+                each.experiment == experiment for each in app.call(GetTraces(traces=(trace,)))
+            )
         case [experiment, run, _]:
             known = app.call(GetRun(run=run)).experiment == experiment
         case _:
             known = False
     if not known:
-        raise NotFound(f"there is no run or logged model at {location.root!r}", code="bad_root")
+        raise NotFound(
+            f"there is no run, logged model or trace at {location.root!r}", code="bad_root"
+        )
     return location
 
 

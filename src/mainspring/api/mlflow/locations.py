@@ -3,6 +3,7 @@
 A location is `mlflow-artifacts:/<root>/<path>`, and a root is one of
     <experiment>/<run>/artifacts
     <experiment>/models/<logged model>/artifacts
+    <experiment>/traces/<trace>/artifacts
     versions/<model version>/artifacts        read only: the very bytes that were registered
 Whatever else a client sends is refused; no location is ever a path or URL that the server follows.
 """
@@ -14,7 +15,7 @@ from mainspring.domain.logged_model import LoggedModel
 from mainspring.domain.model import ModelVersion
 from mainspring.domain.run import Run
 from mainspring.kernel.errors import Invalid
-from mainspring.tracking.artifacts import root_of_model, root_of_run
+from mainspring.tracking.artifacts import root_of_model, root_of_run, root_of_trace
 
 SCHEME = "mlflow-artifacts:"
 _VERSIONS = "versions"
@@ -64,6 +65,8 @@ def location_of(text: str) -> Location:
             return Location(root=root, path="/".join(rest), version=version)
         case [experiment, "models", model, "artifacts", *rest]:
             return Location(root=root_of_model(experiment, model), path="/".join(rest))
+        case [experiment, "traces", trace, "artifacts", *rest]:
+            return Location(root=root_of_trace(experiment, trace), path="/".join(rest))
         case [experiment, run, "artifacts", *rest]:
             return Location(root=root_of_run(experiment, run), path="/".join(rest))
     raise Invalid(

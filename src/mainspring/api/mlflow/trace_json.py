@@ -4,9 +4,10 @@ import base64
 from datetime import datetime, timedelta
 from typing import Any
 
-from mainspring.api.mlflow.locations import SCHEME
+from mainspring.api.mlflow.locations import uri_of
 from mainspring.api.mlflow.wire import Json, compact
 from mainspring.domain.trace import Assessment, AssessmentKind, Attributes, Span, SpanKind, Trace
+from mainspring.tracking.artifacts import root_of_trace
 
 LOCATION_TAG = "mlflow.artifactLocation"
 SPANS_TAG = "mlflow.trace.spansLocation"
@@ -14,8 +15,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 _SPECIAL = ("bytesValue", "doubleValue")
 
 
-def trace_json(trace: Trace) -> Json:
-    """A trace without its spans."""
+def trace_json(trace: Trace, *, spans_follow: bool = False) -> Json:
+    """A trace without its spans, which may be on their way here."""
     took = None if trace.ended_at is None else (trace.ended_at - trace.started_at) // _MILLISECOND
     return compact(
         {
@@ -31,16 +32,20 @@ def trace_json(trace: Trace) -> Json:
             "execution_duration": None if took is None else f"{took // 1000}.{took % 1000:03d}s",
             "state": trace.state.value,
             "trace_metadata": trace.metadata,
-            "tags": tags_json(trace),
+            "tags": _tags(trace, has_spans=spans_follow or trace.span_count > 0),
             "assessments": [assessment_json(each) for each in trace.assessments] or None,
         }
     )
 
 
-def tags_json(trace: Trace) -> dict[str, str]:
-    """A trace's tags, and where its spans and files are: clients ask nowhere else for them."""
-    root = f"{SCHEME}/{trace.experiment}/traces/{trace.id}/artifacts"
-    return {**trace.tags, LOCATION_TAG: root, SPANS_TAG: "TRACKING_STORE"}
+def _tags(trace: Trace, *, has_spans: bool) -> dict[str, str]:
+    """A trace's tags, where its files are, and that its spans are here.
+
+    Clients before 3.4 send no spans: they keep them in a file of the trace, and read them from there.
+    """
+    root = uri_of(root_of_trace(trace.experiment, trace.id))
+    here = {SPANS_TAG: "TRACKING_STORE"} if has_spans else {}
+    return {**trace.tags, LOCATION_TAG: root, **here}
 
 
 def whole_trace_json(trace: Trace) -> Json:

@@ -46,7 +46,7 @@ def tell(app: App, params: Params) -> Json:
             assessments=tuple(given_assessment(each) for each in info.items("assessments")),
         )
     )
-    return {"trace": {"trace_info": trace_json(trace)}}
+    return {"trace": {"trace_info": trace_json(trace, spans_follow=True)}}
 
 
 def get_info(app: App, params: Params) -> Json:
@@ -231,7 +231,6 @@ CALLS = (
     Call(method="POST", path="/traces/delete-traces", handler=delete),
     Call(method="POST", path="/traces/link-to-run", handler=link_to_run),
     Call(method="POST", path="/traces/link-prompts", handler=link_prompts),
-    Call(method="POST", path="/traces", handler=tell),
     Call(method="GET", path="/traces/{trace_id}", handler=get_info),
     Call(method="PATCH", path="/traces/{trace_id}/tags", handler=set_tag),
     Call(method="DELETE", path="/traces/{trace_id}/tags", handler=delete_tag),

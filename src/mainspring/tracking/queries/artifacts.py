@@ -1,5 +1,6 @@
-"""SQL of files that runs and logged models keep."""
+"""SQL of files that runs, logged models and traces keep."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -13,6 +14,7 @@ from mainspring.domain.run import (
     Artifact,
 )
 from mainspring.kernel.digests import Digest
+from mainspring.store.tables.traces import traces
 from mainspring.store.tables.tracking import (
     artifacts,
 )
@@ -56,6 +58,18 @@ def delete_artifacts(tx: Tx, root: str, path: str) -> int:
     """Remove the file at a path and every file below it; the empty path is the root itself."""
     statement = delete(artifacts).where(artifacts.c.root == root)
     return int(tx.execute(_below(statement, path)).rowcount)
+
+
+def experiment_of_trace(tx: Tx, trace: str) -> str | None:
+    """The experiment of a trace, whose files are kept like those of a run."""
+    found: str | None = tx.execute(
+        select(traces.c.experiment).where(traces.c.id == trace)
+    ).scalar_one_or_none()
+    return found
+
+
+def forget_roots(tx: Tx, roots: Sequence[str]) -> None:
+    tx.execute(delete(artifacts).where(artifacts.c.root.in_(roots)))
 
 
 def _below(statement: Any, path: str) -> Any:
