@@ -20,6 +20,7 @@ class Settings:
     serving_port: where predictions are answered.
     url: a running server; when set, commands talk to it instead of opening the home.
     token: what such commands show to it.
+    webhook_networks: networks, apart by commas, that webhooks may reach although they are not public.
     """
 
     home: Path
@@ -29,6 +30,7 @@ class Settings:
     serving_port: int = 5001
     url: str = ""
     token: str = ""
+    webhook_networks: str = ""
 
     @property
     def database_url(self) -> str:

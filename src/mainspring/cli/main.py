@@ -64,6 +64,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "rollout": "Start, stop and list rollouts.",
         "deployment": "Read which versions answer.",
         "serving": "Read what serving processes say of themselves.",
+        "webhook": "Tell other programs of what happens; read what came of it.",
         "token": "Issue, list and revoke tokens.",
         "fsck": "Verify every stored byte and every reference to one.",
         "gc": "Find bytes that nothing refers to, and delete them.",

@@ -33,6 +33,17 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "StoredEvent": ("seq", "at", "type", "service", "actor", "why"),
     "AuditEntry": ("seq", "at", "actor", "operation", "outcome", "error"),
     "StoredCheckReport": ("dataset", "number", "passed", "created_at"),
+    "Webhook": ("id", "name", "url", "events", "status", "has_secret"),
+    "Delivery": (
+        "id",
+        "event",
+        "state",
+        "attempts",
+        "response_status",
+        "error",
+        "created_at",
+        "due_at",
+    ),
     "Experiment": ("id", "name", "lifecycle", "created_at"),
 }
 

@@ -204,6 +204,37 @@ class AliasMoved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryTagged(Event):
+    """A tag of a model, or of one version of it, was set, or removed if there is no value."""
+
+    subject: ClassVar[str] = "model"
+    model: str
+    key: str
+    value: str | None
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageMoved(Event):
+    """A version came to a stage of MLflow's older clients; others of that stage may have been archived."""
+
+    subject: ClassVar[str] = "model"
+    model: str
+    number: int
+    stage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookChanged(Event):
+    """A webhook was made, changed or deleted."""
+
+    subject: ClassVar[str] = "webhook"
+    webhook: str
+    name: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryDeleted(Event):
     """A model, or one version of it, was deleted from the registry."""
 

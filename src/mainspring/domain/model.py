@@ -1,5 +1,6 @@
 """Registered models and their versions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
@@ -10,6 +11,19 @@ from mainspring.domain.signature import Signature
 from mainspring.kernel.digests import Digest
 
 ModelVersionId = NewType("ModelVersionId", str)
+
+PROMPT_TAG = "mlflow.prompt.is_prompt"
+"""The tag by which MLflow keeps prompts apart from models in one registry."""
+PROMPT_TEXT_TAG = "mlflow.prompt.text"
+
+
+def is_prompt(tags: Mapping[str, str]) -> bool:
+    """Whether what carries these tags is a prompt, not a model.
+
+    >>> is_prompt({"mlflow.prompt.is_prompt": "True"}), is_prompt({"team": "demand"})
+    (True, False)
+    """
+    return tags.get(PROMPT_TAG, "").lower() == "true"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,10 @@ from mainspring.operations import (
     registry,
     services,
     serving,
+    takeover,
     traces,
     tracking,
+    webhooks,
 )
 from mainspring.operations.operation import Operation
 
@@ -25,6 +27,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *traces.OPERATIONS,
     *pipelines.OPERATIONS,
     *registry.OPERATIONS,
+    *takeover.OPERATIONS,
+    *webhooks.OPERATIONS,
     *serving.OPERATIONS,
     *monitoring.OPERATIONS,
     *governance.OPERATIONS,

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from mainspring.domain.event import ModelRegistered, RegistryDeleted
-from mainspring.domain.model import RegisteredModel
+from mainspring.domain.event import ModelRegistered, RegistryDeleted, RegistryTagged
+from mainspring.domain.model import RegisteredModel, is_prompt
 from mainspring.kernel.errors import Conflict
-from mainspring.registry import queries
-from mainspring.registry.names import CHAMPION, check_model_name, check_tag
+from mainspring.registry import announce, queries
+from mainspring.registry.names import CHAMPION, check_model_name, check_tag, kind_of
 from mainspring.registry.read import model_named
 from mainspring.registry.requests import CreateModel, DeleteModel, UpdateModel
 from mainspring.store.tx import Tx
@@ -15,11 +15,15 @@ from mainspring.store.tx import Tx
 def create_model(tx: Tx, request: CreateModel) -> RegisteredModel:
     """Make a model without versions; raises `Conflict` (code `model_exists`) if the name is taken."""
     check_model_name(request.model)
-    _refuse_taken(tx, request.model)
+    _refuse_taken(tx, request.model, is_prompt(request.tags))
     queries.add_model(tx, request.model, request.description)
-    _set_tags(tx, request.model, request.tags)
+    for key in sorted(request.tags):
+        check_tag(key, request.tags[key])
+        queries.set_model_tag(tx, request.model, key, request.tags[key])
     tx.emit(ModelRegistered(model=request.model))
-    return model_named(tx, request.model)
+    model = model_named(tx, request.model)
+    announce.model_made(tx, model)
+    return model
 
 
 def update_model(tx: Tx, request: UpdateModel) -> RegisteredModel:
@@ -31,10 +35,8 @@ def update_model(tx: Tx, request: UpdateModel) -> RegisteredModel:
         name = request.name
     if request.description is not msgspec.UNSET:
         queries.change_model(tx, name, {"description": request.description})
-    _set_tags(tx, name, request.tags)
-    for key in request.removed_tags:
-        queries.remove_model_tag(tx, name, key)
     queries.change_model(tx, name, {})
+    _change_tags(tx, model_named(tx, name), request)
     return model_named(tx, name)
 
 
@@ -48,21 +50,37 @@ def delete_model(tx: Tx, request: DeleteModel) -> None:
 
 def _rename(tx: Tx, model: RegisteredModel, name: str) -> None:
     check_model_name(name)
-    _refuse_taken(tx, name)
+    _refuse_taken(tx, name, is_prompt(model.tags))
     _refuse_champion(model, "renamed")
     queries.change_model(tx, model.name, {"name": name})
     tx.emit(ModelRegistered(model=name, why=f"renamed from {model.name!r}"))
 
 
-def _set_tags(tx: Tx, name: str, tags: dict[str, str]) -> None:
-    for key in sorted(tags):
-        check_tag(key, tags[key])
-        queries.set_model_tag(tx, name, key, tags[key])
+def _change_tags(tx: Tx, model: RegisteredModel, request: UpdateModel) -> None:
+    for key, value in sorted(request.tags.items()):
+        check_tag(key, value)
+        queries.set_model_tag(tx, model.name, key, value)
+        tx.emit(RegistryTagged(model=model.name, key=key, value=value))
+        announce.model_tagged(tx, model, key, value)
+    for key in request.removed_tags:
+        if key in model.tags:
+            queries.remove_model_tag(tx, model.name, key)
+            tx.emit(RegistryTagged(model=model.name, key=key, value=None))
+            announce.model_tagged(tx, model, key, None)
 
 
-def _refuse_taken(tx: Tx, name: str) -> None:
-    if queries.has_model(tx, name):
-        raise Conflict(f"Registered Model (name={name}) already exists.", code="model_exists")
+def _refuse_taken(tx: Tx, name: str, as_prompt: bool) -> None:
+    there = queries.model(tx, name)
+    if there is None:
+        return
+    old, new = kind_of(is_prompt(there.tags)), kind_of(as_prompt)
+    if old == new:
+        raise Conflict(f"{new} (name={name}) already exists.", code="model_exists")
+    raise Conflict(
+        f"Tried to create a {new.lower()} with name {name!r}, but the name is already taken by a "
+        f"{old.lower()}. A model and a prompt can't have the same name.",
+        code="model_exists",
+    )
 
 
 def _refuse_champion(model: RegisteredModel, what: str) -> None:

@@ -1,7 +1,9 @@
 """What models and aliases may be called, and tags' limits."""
 
 import re
+from collections.abc import Mapping
 
+from mainspring.domain.model import RegisteredModel, is_prompt
 from mainspring.kernel.errors import Invalid, Rejected
 
 CHAMPION = "champion"
@@ -41,6 +43,22 @@ def check_alias(alias: str) -> None:
             f"the alias {alias!r} is moved only by a rollout that ends well",
             code="alias_reserved",
             hint="Start one (`mainspring rollout start`), or choose another alias.",
+        )
+
+
+def kind_of(prompt: bool) -> str:
+    """What MLflow's messages call it."""
+    return "Prompt" if prompt else "Registered Model"
+
+
+def refuse_other_kind(model: RegisteredModel, tags: Mapping[str, str]) -> None:
+    """Raise `Invalid` for a prompt's version below a model, or a model's below a prompt."""
+    if is_prompt(tags) != is_prompt(model.tags):
+        raise Invalid(
+            f"Name `{model.name}` is registered as a {kind_of(is_prompt(model.tags)).lower()}, so a "
+            f"{kind_of(is_prompt(tags)).lower()} can't be registered under it.",
+            code="other_kind",
+            hint="A model and a prompt can't have the same name.",
         )
 
 

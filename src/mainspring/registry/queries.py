@@ -11,6 +11,7 @@ from sqlalchemy import (
     Row,
     Table,
     delete,
+    exists,
     func,
     insert,
     select,
@@ -20,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from mainspring.domain.gate import GateResult
-from mainspring.domain.model import ModelVersion, ModelVersionId, RegisteredModel
+from mainspring.domain.model import PROMPT_TAG, ModelVersion, ModelVersionId, RegisteredModel
 from mainspring.domain.run import RunId
 from mainspring.domain.search import Clause, Order
 from mainspring.kernel.digests import Digest
@@ -36,7 +37,7 @@ from mainspring.store.tables.registry import (
 from mainspring.store.tx import Tx
 
 _IDS_AT_ONCE = 10_000
-_PROMPT_TAG = "mlflow.prompt.is_prompt"
+_NO_PROMPT = Clause(entity="tag", key=PROMPT_TAG, operator=IS_NOT, value="true")
 
 
 # --- models
@@ -66,8 +67,14 @@ def model(tx: Tx, name: str) -> RegisteredModel | None:
 
 
 def all_models(tx: Tx) -> list[RegisteredModel]:
-    rows = tx.execute(select(registered_models).order_by(registered_models.c.name)).all()
-    return _models(tx, rows)
+    """Every model, by name; prompts are none."""
+    prompt = exists().where(
+        model_tags.c.model == registered_models.c.name,
+        model_tags.c.key == PROMPT_TAG,
+        model_tags.c.value == "true",
+    )
+    query = select(registered_models).where(~prompt).order_by(registered_models.c.name)
+    return _models(tx, tx.execute(query).all())
 
 
 def change_model(tx: Tx, name: str, values: Mapping[str, object]) -> None:
@@ -367,18 +374,26 @@ def search_models(
         owned={"tag": Owned(table=model_tags, owner="model")},
         tie=(Order(entity="attribute", key="name"),),
     )
-    clauses = [_of_no_prompts(clause) for clause in clauses]
+    clauses = _of_one_kind(clauses)
     rows, token = search(
         tx, target, where=(), clauses=clauses, order=order, limit=limit, page_token=page_token
     )
     return _models(tx, rows), token
 
 
-def _of_no_prompts(clause: Clause) -> Clause:
-    """MLflow's clients add `tag.mlflow.prompt.is_prompt != 'true'` and mean models without the tag too."""
-    if (clause.key, clause.operator) == (_PROMPT_TAG, "!="):
-        return replace(clause, operator=IS_NOT)
-    return clause
+def _of_one_kind(clauses: Sequence[Clause]) -> list[Clause]:
+    """Prompts are found only by those who ask for them.
+
+    MLflow's clients say `tag.mlflow.prompt.is_prompt != 'true'` and mean models without the tag too.
+    """
+    if not any(clause.entity == "tag" and clause.key == PROMPT_TAG for clause in clauses):
+        return [*clauses, _NO_PROMPT]
+    return [
+        replace(clause, operator=IS_NOT)
+        if (clause.key, clause.operator) == (PROMPT_TAG, "!=")
+        else clause
+        for clause in clauses
+    ]
 
 
 def search_versions(
@@ -403,7 +418,7 @@ def search_versions(
             Order(entity="attribute", key="version_number", is_descending=True),
         ),
     )
-    clauses = [_of_no_prompts(clause) for clause in clauses]
+    clauses = _of_one_kind(clauses)
     rows, token = search(
         tx, target, where=(), clauses=clauses, order=order, limit=limit, page_token=page_token
     )

@@ -3,12 +3,19 @@
 import math
 
 from mainspring.domain.event import ModelVersionRegistered
-from mainspring.domain.model import ModelVersion, ModelVersionId
+from mainspring.domain.model import (
+    PROMPT_TAG,
+    ModelVersion,
+    ModelVersionId,
+    RegisteredModel,
+    is_prompt,
+)
 from mainspring.domain.run import RunId
 from mainspring.kernel.errors import NotFound
-from mainspring.registry import queries
+from mainspring.registry import announce, queries
 from mainspring.registry.models import create_model
-from mainspring.registry.names import check_tag
+from mainspring.registry.names import check_tag, refuse_other_kind
+from mainspring.registry.read import model_named
 from mainspring.registry.requests import CreateModel, RegisterModelVersion
 from mainspring.store.tx import Tx
 from mainspring.tracking.logged_models import logged_model_of
@@ -28,11 +35,12 @@ def register_model_version(tx: Tx, request: RegisterModelVersion) -> ModelVersio
         logged_model_of(tx, request.logged_model)
     for key, value in request.tags.items():
         check_tag(key, value)
-    if not queries.has_model(tx, request.model):
-        create_model(tx, CreateModel(model=request.model))
-    before = queries.same_version(tx, request.model, request.run, request.manifest)
-    if before is not None:
-        return before
+    model = _model(tx, request)
+    refuse_other_kind(model, request.tags)
+    if not request.anew:
+        before = queries.same_version(tx, request.model, request.run, request.manifest)
+        if before is not None:
+            return before
     version = _version(tx, request)
     queries.add_version(tx, version)
     tx.emit(
@@ -46,7 +54,16 @@ def register_model_version(tx: Tx, request: RegisterModelVersion) -> ModelVersio
             why=request.description or (f"from {request.source}" if request.source else ""),
         )
     )
+    announce.version_made(tx, version)
     return version
+
+
+def _model(tx: Tx, request: RegisterModelVersion) -> RegisteredModel:
+    """The model to add to, made if it is new."""
+    if queries.has_model(tx, request.model):
+        return model_named(tx, request.model)
+    tags = {PROMPT_TAG: "true"} if is_prompt(request.tags) else {}
+    return create_model(tx, CreateModel(model=request.model, tags=tags))
 
 
 def _check_bytes(tx: Tx, request: RegisterModelVersion) -> None:

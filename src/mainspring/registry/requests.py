@@ -19,7 +19,8 @@ ModelName = Annotated[str, Meta(min_length=1, max_length=250)]
 class RegisterModelVersion(Request[ModelVersion], frozen=True, kw_only=True):
     """Add a version to a model, which is made if it is new. Its bytes must be stored.
 
-    Registering the same manifest from the same run again gives the same version.
+    Registering the same manifest from the same run again gives the same version, unless `anew` asks for
+    another one, as MLflow's clients do.
     """
 
     model: ModelName
@@ -37,6 +38,7 @@ class RegisterModelVersion(Request[ModelVersion], frozen=True, kw_only=True):
     description: str = ""
     tags: dict[str, str] = {}
     service: str | None = None
+    anew: bool = False
 
 
 class CreateModel(Request[RegisteredModel], frozen=True, kw_only=True):

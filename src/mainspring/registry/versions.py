@@ -2,10 +2,10 @@
 
 import msgspec
 
-from mainspring.domain.event import RegistryDeleted
+from mainspring.domain.event import RegistryDeleted, RegistryTagged, StageMoved
 from mainspring.domain.model import ModelVersion
 from mainspring.kernel.errors import Conflict, Invalid
-from mainspring.registry import queries
+from mainspring.registry import announce, queries
 from mainspring.registry.names import CHAMPION, check_tag
 from mainspring.registry.read import version_of
 from mainspring.registry.requests import DeleteModelVersion, UpdateModelVersion
@@ -21,11 +21,7 @@ def update_model_version(tx: Tx, request: UpdateModelVersion) -> ModelVersion:
         queries.change_version(tx, version.id, description=request.description)
     if request.stage is not msgspec.UNSET:
         _set_stage(tx, version, request.stage, request.archive_others)
-    for key in sorted(request.tags):
-        check_tag(key, request.tags[key])
-        queries.set_version_tag(tx, version.id, key, request.tags[key])
-    for key in request.removed_tags:
-        queries.remove_version_tag(tx, version.id, key)
+    _change_tags(tx, version, request)
     queries.change_version(tx, version.id)
     return version_of(tx, request.model, request.number)
 
@@ -42,6 +38,19 @@ def delete_model_version(tx: Tx, request: DeleteModelVersion) -> None:
     tx.emit(RegistryDeleted(model=version.model, number=version.number))
 
 
+def _change_tags(tx: Tx, version: ModelVersion, request: UpdateModelVersion) -> None:
+    changes: list[tuple[str, str | None]] = [*sorted(request.tags.items())]
+    changes += [(key, None) for key in request.removed_tags if key in version.tags]
+    for key, value in changes:
+        if value is None:
+            queries.remove_version_tag(tx, version.id, key)
+        else:
+            check_tag(key, value)
+            queries.set_version_tag(tx, version.id, key, value)
+        tx.emit(RegistryTagged(model=version.model, number=version.number, key=key, value=value))
+        announce.version_tagged(tx, version, key, value)
+
+
 def _set_stage(tx: Tx, version: ModelVersion, wanted: str, archive_others: bool) -> None:
     stage = next((each for each in STAGES if each.lower() == wanted.lower()), None)
     if stage is None:
@@ -56,3 +65,4 @@ def _set_stage(tx: Tx, version: ModelVersion, wanted: str, archive_others: bool)
             )
         queries.archive_stage(tx, version.model, stage)
     queries.change_version(tx, version.id, stage=stage)
+    tx.emit(StageMoved(model=version.model, number=version.number, stage=stage))

@@ -20,6 +20,7 @@ from mainspring.domain.service import Service
 from mainspring.governance.requests import ListEvents
 from mainspring.kernel.errors import MainspringError
 from mainspring.pipelines.engine import Worker
+from mainspring.reconcile.deliveries import Deliveries
 from mainspring.reconcile.loops import Duty, Monitoring, Rollouts, Training
 from mainspring.services.requests import Control, HoldControl, ListServices, ReleaseControl
 
@@ -84,6 +85,9 @@ class Controller:
         for duty in (Training, Rollouts, Monitoring):
             app = self._app.acting_as(loop_actor(duty.name))
             self._start(self._tend(duty(app.call, app.blobs, app.settings)), duty.name)
+        teller = self._app.acting_as(loop_actor(Deliveries.name))
+        deliveries = Deliveries(teller.call, teller.settings.webhook_networks)
+        self._start(self._tend(deliveries), Deliveries.name)
         worker = self._worker()
         self._start(self._work(worker), "worker")
         try:

@@ -173,6 +173,15 @@ def _work(event: Event, names: Names) -> Markup | None:
         case events.AliasMoved(model=model, alias=alias, to=to):
             target = version_link(model, to) if to is not None else Markup("nothing")
             return Markup("pointed {} of {} at {}").format(alias, model, target)
+        case events.RegistryTagged(model=model, number=number, key=key, value=value):
+            target = version_link(model, number) if number else link(links.to_model(model), model)
+            return Markup("{} the tag {} of {}").format(
+                "removed" if value is None else "set", key, target
+            )
+        case events.StageMoved(model=model, number=number, stage=stage):
+            return Markup("moved {} to the stage {}").format(version_link(model, number), stage)
+        case events.WebhookChanged(name=name, what=what):
+            return Markup("{} the webhook {}").format(what, name)
         case events.RegistryDeleted(model=model, number=number):
             return Markup("deleted {}").format(f"{model} v{number}" if number else model)
         case events.ApprovalGiven(version=version, approved=approved):

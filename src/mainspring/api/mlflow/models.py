@@ -110,7 +110,11 @@ def set_alias(app: App, params: Params) -> Json:
 
 def get_by_alias(app: App, params: Params) -> Json:
     """The version that an alias points at."""
-    asked = GetModelVersion(model=params.text("name"), alias=params.text("alias"))
+    alias = params.text("alias")
+    # `latest` is no alias that can be set: it is the newest version, as clients write it in URIs.
+    asked = GetModelVersion(
+        model=params.text("name"), alias=None if alias.lower() == "latest" else alias
+    )
     return {"model_version": version_json(app.call(asked))}
 
 

@@ -10,11 +10,11 @@ from mainspring.api.mlflow import (
     logged_models,
     logging,
     models,
-    older_traces,
     runs,
     trace_assessments,
     traces,
     versions,
+    webhooks,
 )
 from mainspring.api.mlflow.errors import answer
 from mainspring.api.mlflow.handle import Endpoint, endpoint
@@ -32,8 +32,9 @@ _CALLS = (
     *artifacts.CALLS,
     *models.CALLS,
     *versions.CALLS,
+    *webhooks.CALLS,
 )
-_TRACE_CALLS = (*trace_assessments.CALLS, *traces.CALLS, *older_traces.CALLS)
+_TRACE_CALLS = (*trace_assessments.CALLS, *traces.CALLS)
 _PREFIXES = ("/api", "/ajax-api")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 

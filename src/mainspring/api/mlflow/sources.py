@@ -56,6 +56,7 @@ def register(app: App, params: Params) -> ModelVersion:
             metrics=_metrics(app, run),
             description=params.optional_text("description"),
             tags=dict(params.pairs("tags")),
+            anew=True,
         )
     )
 

@@ -4,10 +4,11 @@ import msgspec
 
 from mainspring.api.mlflow.handle import Call
 from mainspring.api.mlflow.locations import uri_of, version_root
+from mainspring.api.mlflow.prompts import register_prompt
 from mainspring.api.mlflow.sources import register
 from mainspring.api.mlflow.wire import Json, Params, compact, milliseconds_of, pairs_json
 from mainspring.app import App
-from mainspring.domain.model import ModelVersion
+from mainspring.domain.model import ModelVersion, is_prompt
 from mainspring.registry.requests import (
     DeleteModelVersion,
     GetModelVersion,
@@ -20,7 +21,9 @@ STAGE_NONE = "None"
 
 def create(app: App, params: Params) -> Json:
     """Register the files at a source."""
-    return {"model_version": version_json(register(app, params))}
+    is_template = is_prompt(dict(params.pairs("tags")))
+    version = register_prompt(app, params) if is_template else register(app, params)
+    return {"model_version": version_json(version)}
 
 
 def get(app: App, params: Params) -> Json:

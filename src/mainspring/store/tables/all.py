@@ -12,6 +12,7 @@ from mainspring.store.tables import (
     serving,
     traces,
     tracking,
+    webhooks,
 )
 from mainspring.store.tables.metadata import metadata
 
@@ -28,4 +29,5 @@ __all__ = [
     "serving",
     "tracking",
     "traces",
+    "webhooks",
 ]
