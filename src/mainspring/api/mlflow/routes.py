@@ -10,6 +10,7 @@ from mainspring.api.mlflow import (
     logged_models,
     logging,
     models,
+    older_traces,
     runs,
     trace_assessments,
     traces,
@@ -34,7 +35,7 @@ _CALLS = (
     *versions.CALLS,
     *webhooks.CALLS,
 )
-_TRACE_CALLS = (*trace_assessments.CALLS, *traces.CALLS)
+_TRACE_CALLS = (*trace_assessments.CALLS, *traces.CALLS, *older_traces.CALLS)
 _PREFIXES = ("/api", "/ajax-api")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
