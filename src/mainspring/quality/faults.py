@@ -23,22 +23,30 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 _ENOUGH_ROWS = 200
-_POINTS = np.array([0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9])
-_SAME_FACTOR, _SAME_SMALL_FACTOR, _LARGE = 0.15, 0.025, 10.0
+_POINTS = np.linspace(0.02, 0.98, 49)
+_MOVED = 0.12
 _FACTORS = (
-    (1000.0, "thousands of what it was"),
-    (100.0, "hundredths of what it was"),
+    (1000.0, "thousandths"),
+    (100.0, "hundredths, such as cents or percents"),
     (60.0, "minutes for hours, or seconds for minutes"),
     (3600.0, "seconds for hours"),
     (24.0, "hours for days"),
-    (1.609, "kilometres for miles"),
-    (3.281, "feet for metres"),
+    (1.609344, "kilometres for miles"),
+    (3.28084, "feet for metres"),
     (2.54, "centimetres for inches"),
-    (2.2046, "pounds for kilograms"),
+    (2.20462, "pounds for kilograms"),
     (3.6, "km/h for m/s"),
-    (57.2958, "degrees for radians"),
+    (57.29578, "degrees for radians"),
 )
-_NEAR, _FAR = 0.1, 0.3
+_UNITS = (
+    *((factor, 0.0, meaning) for factor, meaning in _FACTORS),
+    *((1 / factor, 0.0, meaning) for factor, meaning in _FACTORS),
+    (1.8, 32.0, "Fahrenheit for Celsius"),
+    (1 / 1.8, -32.0 / 1.8, "Fahrenheit for Celsius"),
+)
+_NEAR, _FAR = 0.07, 0.14
+_FEWEST_VALUES = 10
+_IDS = 0.95
 _LEAKS = 0.95
 
 
@@ -62,7 +70,7 @@ def faults(before: "Profile", now: "Profile", *, labels: "Iterable[str]" = ()) -
         found += swapped
         for column in now.columns:
             old = before.column(column.name)
-            if old is None or old.type is not column.type:
+            if old is None:
                 continue
             found += _damaged(old, column)
             if column.name not in names:
@@ -112,7 +120,11 @@ def _swapped(before: "Profile", now: "Profile") -> list[Fault]:
         old_one, old_other = before.column(one.name), before.column(other.name)
         if old_one is None or old_other is None:
             continue
-        if _distance(old_one, other) < _NEAR and _distance(old_other, one) < _NEAR:
+        pairs = ((old_one, one, other), (old_other, other, one))
+        if all(
+            _distance(old, there) < max(_NEAR, 0.4 * _distance(old, here))
+            for old, here, there in pairs
+        ):
             evidence = f"{one.name} is distributed as {other.name} was, and the other way round"
             found.append(Fault(name="swapped", columns=(one.name, other.name), evidence=evidence))
     return found
@@ -134,44 +146,55 @@ def _distance(old: "ColumnProfile", new: "ColumnProfile") -> float:
 
 
 def _other_unit(old: "ColumnProfile", new: "ColumnProfile") -> list[Fault]:
-    """All quantiles moved by one factor that is that of a unit, and none of them is where it was."""
-    if not new.type.is_numeric or not old.quantiles or not new.quantiles:
+    """Values that are far from what they were, and are it again once they are turned into another unit."""
+    sketches = (old.quantiles, new.quantiles)
+    if not new.type.is_numeric or not sketches[0] or not sketches[1]:
         return []
-    was, is_ = _quantiles(old), _quantiles(new)
-    if was is None or is_ is None or len(np.unique(was)) < 4:
+    counts = [sketch.count for sketch in sketches if sketch]
+    if min(counts) < _ENOUGH_ROWS or not (_is_amount(old) and _is_amount(new)):
         return []
-    if _is_fahrenheit(was, is_) or _is_fahrenheit(is_, was):
-        evidence = "its values are those of before in the other of Celsius and Fahrenheit"
-        return [Fault(name="unit-change", columns=(new.name,), evidence=evidence)]
-    apart = np.abs(was) > 0
-    if apart.sum() < 4 or np.any(np.sign(was[apart]) != np.sign(is_[apart])):
+    # What two samples of these sizes differ by (Smirnov 1948), with room for the sketches' own error.
+    noise = 1.36 * float(np.sqrt(sum(1 / count for count in counts))) + 0.01
+    as_is = _gap(old, new, 1.0, 0.0)
+    if as_is < max(_MOVED, 2.5 * noise):
         return []
-    ratios = is_[apart] / was[apart]
-    factor = float(np.median(ratios))
-    apart_most = float(np.abs(ratios / factor - 1).max())
-    for known, meaning in _FACTORS:
-        # What grows by half may do so for other reasons; by a thousand times it hardly does.
-        tolerance = _SAME_FACTOR if known > _LARGE else _SAME_SMALL_FACTOR
-        if apart_most > tolerance:
-            continue
-        for unit in (known, 1 / known):
-            if abs(factor / unit - 1) <= tolerance:
-                evidence = f"{factor:.4g} times what it was: {meaning}, or the reverse"
-                return [Fault(name="unit-change", columns=(new.name,), evidence=evidence)]
-    return []
+    are_whole = old.type is DataType.INTEGER and new.type is DataType.INTEGER
+    tried = [
+        (_gap(old, new, factor, shift), factor, meaning)
+        for factor, shift, meaning in _UNITS
+        # Whole numbers of kilometres don't become whole numbers of miles: they grew for another reason.
+        if not are_whole or _is_whole(factor) or _is_whole(1 / factor)
+    ]
+    best, factor, meaning = min(tried)
+    if best > noise or best > as_is / 3:
+        return []
+    evidence = f"{meaning}, or the reverse: {factor:.4g} times what it was"
+    return [Fault(name="unit-change", columns=(new.name,), evidence=evidence)]
 
 
-def _quantiles(column: "ColumnProfile") -> Floats | None:
-    if column.quantiles is None or column.quantiles.count < _ENOUGH_ROWS:
-        return None
-    return np.array([column.quantiles.quantile(float(share)) for share in _POINTS])
+def _is_amount(column: "ColumnProfile") -> bool:
+    """Neither a code of few values nor a running number."""
+    distinct, count = column.distinct_count or 0, column.row_count - column.null_count
+    is_id = column.type is DataType.INTEGER and distinct >= _IDS * count
+    return distinct >= _FEWEST_VALUES and not is_id
 
 
-def _is_fahrenheit(celsius: Floats, other: Floats) -> bool:
-    expected = 1.8 * celsius + 32
-    spread = max(float(np.ptp(expected)), 1e-9)
-    near = float(np.abs(other - expected).max()) < 0.1 * spread
-    return near and float(np.abs(other - celsius).min()) > 0.3 * spread
+def _is_whole(factor: float) -> bool:
+    return abs(factor - round(factor)) < 1e-9 and factor >= 1
+
+
+def _gap(old: "ColumnProfile", new: "ColumnProfile", factor: float, shift: float) -> float:
+    """The greatest gap between the share up to a value before, and up to what became of it now."""
+    if old.quantiles is None or new.quantiles is None:
+        return 0.0
+    points = np.unique([old.quantiles.quantile(float(share)) for share in _POINTS])
+    # Just above each, so that a value that rounding moved still counts.
+    points = points + 1e-6 * np.abs(points)
+    were, are = (
+        old.quantiles.shares_up_to(points),
+        new.quantiles.shares_up_to(points * factor + shift),
+    )
+    return float(np.abs(were - are).max())
 
 
 def _damaged(old: "ColumnProfile", new: "ColumnProfile") -> list[Fault]:
