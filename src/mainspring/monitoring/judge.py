@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 
 from mainspring.domain.model import ModelVersionId
 from mainspring.domain.monitor import (
@@ -84,14 +84,19 @@ def is_recovered(
 
     Where labels come, only labelled windows can show it.
     """
-    own = [w for w in windows if w.is_closed and w.version == version]
+    return good_count(windows, policy, version, has_labels=has_labels) >= policy.persistence
+
+
+def good_count(
+    windows: Sequence[Window], policy: MonitorPolicy, version: ModelVersionId, *, has_labels: bool
+) -> int:
+    """How many windows of a version in a row, from the newest back, show errors as expected."""
+    own = (w for w in windows if w.is_closed and w.version == version)
     if has_labels:
-        judged = [w for w in own if is_measured(w, policy)]
-        newest = judged[: policy.persistence]
-        return len(newest) == policy.persistence and not any(map(_error_grew, newest))
-    judged = [w for w in own if w.row_count >= policy.min_rows]
-    newest = judged[: policy.persistence]
-    return len(newest) == policy.persistence and not any(is_harmed(w, policy) for w in newest)
+        judged = (w for w in own if is_measured(w, policy))
+        return sum(1 for _ in takewhile(lambda w: not _error_grew(w), judged))
+    judged = (w for w in own if w.row_count >= policy.min_rows)
+    return sum(1 for _ in takewhile(lambda w: not is_harmed(w, policy), judged))
 
 
 def is_measured(window: Window, policy: MonitorPolicy) -> bool:

@@ -16,6 +16,7 @@ from mainspring.domain.service import Service
 from mainspring.governance.requests import ListEvents
 from mainspring.kernel.codec import decode
 from mainspring.kernel.errors import NotFound
+from mainspring.monitoring.recovery import RECENT_WINDOWS
 from mainspring.monitoring.requests import ListIncidents, ListWindows
 from mainspring.pipelines.requests import ListPipelineRuns
 from mainspring.reconcile.guards import Traffic
@@ -27,7 +28,6 @@ _RUNS = 30
 _VERSIONS = 50
 _ROLLOUTS = 50
 _INCIDENTS = 50
-_WINDOWS = 60
 
 
 class Evaluations:
@@ -100,7 +100,7 @@ def see_monitoring(call: Call, service: Service) -> SeenForMonitoring:
     versions = _versions(call, service.spec.model, deployment)
     return SeenForMonitoring(
         service=service,
-        windows=call(ListWindows(service=name, limit=_WINDOWS)),
+        windows=call(ListWindows(service=name, limit=RECENT_WINDOWS)),
         deployment=deployment,
         incidents=call(ListIncidents(service=name, limit=_INCIDENTS)),
         reports=call(ListServingReports()),

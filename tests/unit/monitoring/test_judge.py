@@ -3,9 +3,13 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from mainspring.domain.model import ModelVersionId
 from mainspring.domain.monitor import (
     FeatureDrift,
+    Incident,
+    IncidentId,
     IncidentKind,
     VersionPerformance,
     Window,
@@ -13,6 +17,7 @@ from mainspring.domain.monitor import (
 )
 from mainspring.domain.service import DriftPolicy, MonitorPolicy
 from mainspring.monitoring.judge import findings_of, is_recovered, proposal
+from mainspring.monitoring.recovery import waits_for
 from mainspring.testing.services import START, VERSION
 
 POLICY = MonitorPolicy(min_rows=50, persistence=2, max_error_growth=0.25)
@@ -139,3 +144,41 @@ def test_recovery_takes_as_many_good_windows() -> None:
     assert not recovered(a_window(3), a_window(2))
     assert recovered(a_window(3), a_window(2), has_labels=False)
     assert not recovered(a_window(3), a_window(2, effect=3.0), has_labels=False)
+
+
+INCIDENT = Incident(
+    id=IncidentId("inc_1"),
+    service="demand",
+    kind=IncidentKind.ERROR_GROWTH,
+    summary="its error grew",
+    version=ModelVersionId("mv_before"),
+    findings=(),
+    windows=(),
+    opened_at=START,
+)
+
+
+@pytest.mark.parametrize(("errors", "so_far"), [((), 0), ((8.0, 4.0), 0), ((4.0, 8.0), 1)])
+def test_it_counts_the_good_windows_of_the_new_champion(
+    errors: tuple[float, ...], so_far: int
+) -> None:
+    old = replace(a_window(0, error=8), version=INCIDENT.version)
+    newest_first = [a_window(9 - n, error=error) for n, error in enumerate(errors)]
+
+    text = waits_for(INCIDENT, [*newest_first, old], POLICY, VERSION, number=2)
+
+    assert text is not None
+    assert "windows in a row in which version 2" in text
+    assert text.endswith(f"{so_far} so far")
+
+
+def test_a_closed_one_waits_for_nothing_and_one_about_the_champion_for_another_version() -> None:
+    closed = replace(INCIDENT, closed_at=START, resolution="it went away")
+
+    assert waits_for(closed, [], POLICY, VERSION) is None
+    assert "another version" in (waits_for(INCIDENT, [], POLICY, INCIDENT.version) or "")
+
+
+@pytest.mark.parametrize("kind", IncidentKind)
+def test_every_kind_says_what_it_waits_for(kind: IncidentKind) -> None:
+    assert waits_for(replace(INCIDENT, kind=kind), [], POLICY, VERSION)

@@ -11,7 +11,7 @@ from mainspring.cli.session import Session
 
 if TYPE_CHECKING:
     from mainspring.domain.model import ModelVersion
-    from mainspring.domain.monitor import Incident, Window
+    from mainspring.domain.monitor import Incident, IncidentId, Window
     from mainspring.domain.pipeline import PipelineRun
     from mainspring.domain.rollout import Deployment, ServingReport
     from mainspring.domain.service import Service
@@ -31,6 +31,8 @@ class ServiceStatus:
     champion: "ModelVersion | None"
     candidate: "ModelVersion | None"
     incidents: "tuple[Incident, ...]"
+    waits_for: "dict[IncidentId, str]"
+    """What closes each open incident."""
     window: "Window | None"
     runs: "tuple[PipelineRun, ...]"
 
@@ -76,6 +78,7 @@ def look(client: "Client", *, home: str, up: dict[str, object] | None) -> Status
 
 
 def _service(client: "Client", service: "Service") -> ServiceStatus:
+    from mainspring.monitoring.recovery import RECENT_WINDOWS, waits_for
     from mainspring.monitoring.requests import ListIncidents, ListWindows
     from mainspring.pipelines.requests import ListPipelineRuns
     from mainspring.registry.requests import GetModelVersionById
@@ -84,17 +87,30 @@ def _service(client: "Client", service: "Service") -> ServiceStatus:
     name = service.spec.name
     deployment = client.call(GetDeployment(service=name))
     rollout = deployment.rollout if deployment else None
-    windows = client.call(ListWindows(service=name, limit=1))
+    incidents = client.call(ListIncidents(service=name, open_only=True))
+    windows = client.call(ListWindows(service=name, limit=RECENT_WINDOWS if incidents else 1))
 
     def version(id_: str | None) -> "ModelVersion | None":
         return client.call(GetModelVersionById(id=id_)) if id_ else None
 
+    champion = version(deployment.champion if deployment else None)
+    waits = {
+        incident.id: waits_for(
+            incident,
+            windows,
+            service.spec.monitor,
+            champion.id if champion else None,
+            number=champion.number if champion else None,
+        )
+        for incident in incidents
+    }
     return ServiceStatus(
         service=service,
         deployment=deployment,
-        champion=version(deployment.champion if deployment else None),
+        champion=champion,
         candidate=version(rollout.candidate if rollout else None),
-        incidents=client.call(ListIncidents(service=name, open_only=True)),
+        incidents=incidents,
+        waits_for={id_: text for id_, text in waits.items() if text},
         window=windows[0] if windows else None,
         runs=client.call(ListPipelineRuns(service=name, limit=3)),
     )
@@ -122,6 +138,7 @@ def status_lines(found: Status) -> Iterator[str]:
         yield from _window_lines(each.window)
         for incident in each.incidents:
             yield f"  INCIDENT   {incident.kind.value} since {text_of(incident.opened_at)}: {_cut(incident.summary)}"
+            yield f"             it waits for {each.waits_for[incident.id]}"
         if not each.incidents:
             yield "  incidents  none open"
         for run in each.runs:

@@ -5,13 +5,15 @@ from mainspring.domain.event import StoredEvent
 from mainspring.domain.monitor import Incident, Window
 from mainspring.governance.requests import ListEvents
 from mainspring.kernel.errors import Invalid
+from mainspring.monitoring.recovery import RECENT_WINDOWS, waits_for
 from mainspring.monitoring.requests import (
     CloseIncident,
     GetIncident,
     ListIncidents,
     ListWindows,
 )
-from mainspring.services.requests import ListServices
+from mainspring.services.requests import GetService, ListServices
+from mainspring.serving.requests import GetDeployment
 from mainspring.ui import links
 from mainspring.ui.answering import Asked
 from mainspring.ui.pages.timeline import told
@@ -52,6 +54,7 @@ def incident(reader: Reader, asked: Asked) -> Page:
         context={
             "incident": found,
             "version": reader.version(found.version),
+            "waits_for": _waits_for(reader, found, windows[::-1][:RECENT_WINDOWS]),
             "findings": sorted(
                 found.findings, key=lambda f: -(f.effect if f.effect is not None else f.score)
             ),
@@ -76,6 +79,18 @@ def close(reader: Reader, asked: Asked, fields: dict[str, str]) -> str:
     id_ = asked.path["incident"]
     reader.ask(CloseIncident(incident=id_, resolution=resolution))
     return links.to_incident(id_)
+
+
+def _waits_for(reader: Reader, found: Incident, newest: tuple[Window, ...]) -> str | None:
+    deployment = reader.ask(GetDeployment(service=found.service))
+    champion = reader.version(deployment.champion) if deployment else None
+    return waits_for(
+        found,
+        newest,
+        reader.ask(GetService(name=found.service)).spec.monitor,
+        champion.id if champion else None,
+        number=champion.number if champion else None,
+    )
 
 
 def _around(windows: tuple[Window, ...], named: list[Window]) -> list[Window]:
