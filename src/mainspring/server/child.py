@@ -11,6 +11,7 @@ import sys
 
 from mainspring.config import load_settings
 from mainspring.kernel.errors import MainspringError
+from mainspring.server.heart import Heart
 
 PROCESSES = {
     "control": "mainspring.server.control",
@@ -37,9 +38,10 @@ def main() -> None:
     """Run the process named on the command line until it is told to stop."""
     die_with_parent()
     name = sys.argv[1]
+    heart = Heart.given()
     try:
         module = importlib.import_module(PROCESSES[name])
-        module.run(load_settings())
+        module.run(load_settings(), heart)
     except MainspringError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(FAILED)

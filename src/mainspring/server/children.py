@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from mainspring.server.heart import VARIABLE, Pulse
+
 _FIRST_DELAY_SECONDS = 0.2
 _LONGEST_DELAY_SECONDS = 30.0
 _STABLE_SECONDS = 10.0
@@ -90,6 +92,8 @@ class Child:
         self.process: subprocess.Popen[bytes] | None = None
         self.pidfd: int | None = None
         self.outputs: list[int] = []
+        self.pulse = Pulse()
+        self.beats: int | None = None
         self.start_at: float | None = 0.0
 
     @property
@@ -100,6 +104,9 @@ class Child:
         """Start the process in a session of its own; returns the descriptor of its output."""
         read_end, write_end = os.pipe()
         os.set_blocking(read_end, False)
+        self.beats, heart = os.pipe()
+        os.set_blocking(self.beats, False)
+        self.pulse = Pulse()
         try:
             # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which ends the
             # children in order.
@@ -108,11 +115,13 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,
-                env=dict(environment),
+                env={**environment, VARIABLE: str(heart)},
+                pass_fds=(heart,),
                 start_new_session=True,
             )
         finally:
             os.close(write_end)
+            os.close(heart)
         self.pidfd = os.pidfd_open(self.process.pid)
         self.outputs.append(read_end)
         self._started_at = time.monotonic()
@@ -133,6 +142,17 @@ class Child:
         self.last_lines.extend(data.decode(errors="replace").splitlines())
         return True
 
+    def take_beats(self) -> bool:
+        """Note that the process is well; False when it will beat no more."""
+        assert self.beats is not None
+        try:
+            data = os.read(self.beats, _READ_BYTES)
+        except BlockingIOError:
+            return True
+        if data:
+            self.pulse.felt(time.monotonic())
+        return bool(data)
+
     def ended(self) -> int:
         """Note that the process ended and when to start it again; returns its exit status."""
         assert self.process is not None
@@ -141,6 +161,9 @@ class Child:
         self.deaths += 1
         os.close(self.pidfd)
         self.pidfd = None
+        if self.beats is not None:
+            os.close(self.beats)
+            self.beats = None
         self.process = None
         lived = time.monotonic() - self._started_at
         self.start_at = time.monotonic() + self._backoff.after(lived)

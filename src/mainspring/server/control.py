@@ -45,6 +45,7 @@ from mainspring.config import Settings
 from mainspring.domain.actor import Role
 from mainspring.governance.requests import IssueToken, ListEvents, ListTokens
 from mainspring.kernel.errors import Invalid, NotFound, Unavailable
+from mainspring.server.heart import UNHEARD, Heart
 from mainspring.server.http import BoundedHttp
 from mainspring.server.listen import listen, url_of
 from mainspring.server.signals import caught
@@ -92,7 +93,7 @@ def create_app_on(app: App, *, closes: bool = False) -> Starlette:
     return server
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, heart: Heart = UNHEARD) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way.
 
     Raises `Conflict` (`port_in_use`), `Invalid` or `Unavailable` if it can't start.
@@ -103,7 +104,7 @@ def run(settings: Settings) -> None:
         app = open_app(settings)
         try:
             _first_token(app)
-            _Server(app, listening).run(sockets=[listening])
+            _Server(app, listening, heart).run(sockets=[listening])
         finally:
             remove_address(settings.home, os.getpid())
             app.close()
@@ -114,7 +115,8 @@ def run(settings: Settings) -> None:
 class _Server(uvicorn.Server):
     """uvicorn that tells where it listens, ends live streams first, and leaves signals to the caller."""
 
-    def __init__(self, app: App, listening: socket.socket) -> None:
+    def __init__(self, app: App, listening: socket.socket, heart: Heart) -> None:
+        self._heart = heart
         self._settings = app.settings
         self._url = url_of(listening, app.settings.host)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -143,6 +145,10 @@ class _Server(uvicorn.Server):
         await anyio.to_thread.run_sync(write_address, self._settings.home, address)
         sys.stdout.write(f"Mainspring is at {self._url}\n")
         sys.stdout.flush()
+
+    async def on_tick(self, counter: int) -> bool:
+        self._heart.beat()
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ from mainspring.kernel.errors import MainspringError
 from mainspring.pipelines.engine import Worker
 from mainspring.reconcile.deliveries import Deliveries
 from mainspring.reconcile.loops import Duty, Monitoring, Rollouts, Training
+from mainspring.server.heart import UNHEARD, Heart
 from mainspring.services.requests import Control, HoldControl, ListServices, ReleaseControl
 
 POLL_SECONDS = 0.5
@@ -35,7 +36,7 @@ _STOP_SECONDS = 20.0
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, heart: Heart = UNHEARD) -> None:
     """Keep every declared service's promises until SIGTERM or SIGINT; runs in the middle are left to
     whoever works on next, from their last recorded step."""
     logging.basicConfig(
@@ -43,7 +44,7 @@ def run(settings: Settings) -> None:
     )
     logging.getLogger("mainspring").setLevel(logging.INFO)
     app = open_app(settings, actor=loop_actor("controller"))
-    controller = Controller(app)
+    controller = Controller(app, heart)
 
     def stop(number: int, frame: FrameType | None) -> None:
         controller.stop()
@@ -59,8 +60,9 @@ def run(settings: Settings) -> None:
 class Controller:
     """The threads of one controller process. `run` returns after `stop`, which a signal handler may call."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, heart: Heart = UNHEARD) -> None:
         self._app = app
+        self._heart = heart
         self._stopping = threading.Event()
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self._control: Control | None = None
@@ -92,6 +94,7 @@ class Controller:
         self._start(self._work(worker), "worker")
         try:
             while not self._stopping.is_set():
+                self._heart.beat()
                 self._beat()
                 self._check_threads()
                 self._stopping.wait(POLL_SECONDS)

@@ -12,6 +12,7 @@ from types import FrameType
 import uvicorn
 
 from mainspring.api.oip.app import PredictApp
+from mainspring.server.heart import Heart
 from mainspring.server.signals import caught
 
 DRAIN_SECONDS = 1.0
@@ -33,8 +34,9 @@ class DrainingServer(uvicorn.Server):
     by themselves, and new connections are still accepted meanwhile.
     """
 
-    def __init__(self, app: PredictApp) -> None:
+    def __init__(self, app: PredictApp, heart: Heart) -> None:
         self._app = app
+        self._heart = heart
         self._drain_until: float | None = None
         super().__init__(
             uvicorn.Config(
@@ -64,6 +66,7 @@ class DrainingServer(uvicorn.Server):
             self.should_exit = self.force_exit = True
 
     async def on_tick(self, counter: int) -> bool:
+        self._heart.beat()
         if self._drain_until is not None and (
             not self.server_state.connections or time.monotonic() >= self._drain_until
         ):

@@ -21,6 +21,7 @@ from mainspring.config import Settings
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.ids import new_id
 from mainspring.server.draining import DrainingServer
+from mainspring.server.heart import UNHEARD, Heart
 from mainspring.server.listen import listen, url_of
 from mainspring.server.routing_link import RoutingLink, Status
 from mainspring.serving.answer import Answerer
@@ -33,7 +34,7 @@ from mainspring.serving.runtime import Runtime
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, heart: Heart = UNHEARD) -> None:
     """Answer predictions until SIGTERM or SIGINT.
 
     Raises `Conflict` (`port_in_use`), or `Invalid` for a store that this version can't read. A store that
@@ -48,12 +49,12 @@ def run(settings: Settings) -> None:
         recover(settings.predictions_path)
         _clear_work(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, listening))
+            runner.run(_serve(settings, listening, heart))
     finally:
         listening.close()
 
 
-async def _serve(settings: Settings, listening: socket.socket) -> None:
+async def _serve(settings: Settings, listening: socket.socket, heart: Heart) -> None:
     loop = asyncio.get_running_loop()
     metrics = Metrics()
     prediction_log = PredictionLog(settings.predictions_path)
@@ -102,7 +103,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
         sys.stdout.flush()
         # What lives now lives until the end: it need not be looked through by every collection.
         gc.freeze()
-        await DrainingServer(app).serve(sockets=[listening])
+        await DrainingServer(app, heart).serve(sockets=[listening])
     finally:
         await asyncio.to_thread(link.close)
         await runtime.close()

@@ -22,6 +22,7 @@ from mainspring.config import Settings
 from mainspring.kernel.errors import Conflict, Unavailable
 from mainspring.server.child import FAILED
 from mainspring.server.children import Child, RotatingFile, command_of, describe_exit
+from mainspring.server.heart import HUNG_SECONDS, LOOK_SECONDS, Pulse
 from mainspring.server.ports import claim_port
 
 CHILDREN = ("control", "controller", "predictor")
@@ -144,18 +145,22 @@ class Supervisor:
                 elif key.data[0] == "output":
                     if not key.data[1].take_output(key.fd):
                         self._selector.unregister(key.fd)
+                elif key.data[0] == "beat":
+                    if not key.data[1].take_beats():
+                        self._selector.unregister(key.fd)
                 else:
                     self._ended(key.data[1], key.fd)
             self._start_due()
+            self._end_hung()
             self._hurry()
 
-    def _timeout(self) -> float | None:
-        """Seconds until something is due without anything happening; None if nothing is."""
+    def _timeout(self) -> float:
+        """Seconds until something is due without anything happening."""
         now = time.monotonic()
         if self._stopping_since is not None:
             return max(0.0, self._stopping_since + _GRACE_SECONDS - now)
         due = [child.start_at for child in self.children if child.start_at is not None]
-        return max(0.0, min(due) - now) if due else None
+        return min(max(0.0, min(due) - now) if due else LOOK_SECONDS, LOOK_SECONDS)
 
     def _start_due(self) -> None:
         if self._stopping_since is not None:
@@ -165,6 +170,7 @@ class Supervisor:
             if child.start_at is not None and child.start_at <= time.monotonic():
                 output = child.start(self._environment())
                 self._selector.register(output, selectors.EVENT_READ, ("output", child))
+                self._selector.register(child.beats, selectors.EVENT_READ, ("beat", child))  # type: ignore[arg-type]  # set by start
                 self._selector.register(child.pidfd, selectors.EVENT_READ, ("death", child))  # type: ignore[arg-type]  # set by start
                 started = True
         if started:
@@ -172,6 +178,8 @@ class Supervisor:
 
     def _ended(self, child: Child, pidfd: int) -> None:
         self._selector.unregister(pidfd)
+        if child.beats is not None and child.beats in self._selector.get_map():
+            self._selector.unregister(child.beats)
         status = child.ended()
         for output in list(child.outputs):
             child.take_output(output) or self._selector.unregister(output)
@@ -209,6 +217,17 @@ class Supervisor:
         self._stopping_since = time.monotonic()
         for child in self.children:
             child.signal(signal.SIGTERM)
+
+    def _end_hung(self) -> None:
+        """Kill what lives but does nothing any more; its death is then met like any other."""
+        for child in self.children:
+            if child.pulse.is_lost(time.monotonic()) and self._stopping_since is None:
+                child.pulse = Pulse()
+                self._report(
+                    f"{child.name} (process {child.pid}) hangs: it gave no sign of life for "
+                    f"{HUNG_SECONDS:.0f} s; killing it"
+                )
+                child.kill()
 
     def _hurry(self) -> None:
         since = self._stopping_since

@@ -39,10 +39,10 @@ def is_alive(pid: int) -> bool:
 class Up:
     """A supervisor under test."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, command: list[str] = MAINSPRING) -> None:
         self.home = home
         self.process = subprocess.Popen(
-            [*MAINSPRING, "up", "--home", str(home), "--port", "0", "--serving-port", "0"],
+            [*command, "up", "--home", str(home), "--port", "0", "--serving-port", "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -80,6 +80,31 @@ def test_a_killed_process_is_started_again(up: Up, name: str) -> None:
 
     wait_until(lambda: up.children.get(name, before) != before)
     assert is_alive(up.children[name])
+
+
+@pytest.mark.slow
+def test_a_process_that_hangs_is_killed_and_started_again_and_the_others_are_left(
+    tmp_path: Path,
+) -> None:
+    impatient = (
+        "from mainspring.server import heart, supervisor; from mainspring.cli.main import main; "
+        "heart.HUNG_SECONDS = supervisor.HUNG_SECONDS = 12.0; supervisor.LOOK_SECONDS = 1.0; main()"
+    )
+    up = Up(tmp_path / "home", [sys.executable, "-c", impatient])
+    before = up.children
+    # Its first beats have arrived by now, or do before it stops.
+    time.sleep(2.0)
+
+    os.kill(before["controller"], signal.SIGSTOP)
+
+    wait_until(lambda: up.children.get("controller", before["controller"]) != before["controller"])
+    after = up.children
+    output = up.end()
+    assert f"controller (process {before['controller']}) hangs" in output
+    assert output.count("killed by SIGKILL") == 1
+    assert {name: after[name] for name in ("control", "predictor")} == {
+        name: before[name] for name in ("control", "predictor")
+    }
 
 
 def test_a_second_up_on_the_same_home_is_refused_and_told_who_has_it(
