@@ -148,6 +148,7 @@ class Controller:
                     if worker.run_next():
                         continue
                 except Exception:
+                    # The run is taken up again when its lease ends; a thread less would take up none.
                     log.exception("worker: a run could not be carried on")
                     self._stopping.wait(_RETRY_SECONDS)
                 news.wait(_RENEW_SECONDS)
@@ -176,6 +177,7 @@ class Controller:
             log.warning("the store can't be read: %s", error.message)
             self._stopping.wait(_RETRY_SECONDS)
         except Exception:
+            # A fault of our own, told in full. The loops stop by themselves once the lease is not renewed.
             log.exception("the store can't be read")
             self._stopping.wait(_RETRY_SECONDS)
 
