@@ -11,6 +11,7 @@
 import base64
 import binascii
 import hmac
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -186,8 +187,9 @@ def host_name(host: str) -> str:
     >>> host_name("localhost:5000"), host_name("[::1]:5000"), host_name("a.example")
     ('localhost', '::1', 'a.example')
     """
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
+    bracketed = re.fullmatch(r"\[([^\]]*)\](:\d+)?", host)
+    if bracketed:
+        return bracketed[1].lower()
     return host.partition(":")[0].lower()
 
 

@@ -13,17 +13,19 @@ from mainspring.tracking.requests import (
     UpdateExperiment,
 )
 
+_WISHED_LOCATION = "mainspring.artifact_location"
 _VIEWS = {"ACTIVE_ONLY": Lifecycle.ACTIVE, "DELETED_ONLY": Lifecycle.DELETED, "ALL": None}
 
 
 def create(app: App, params: Params) -> Json:
-    """Make an experiment; where its files go is not for clients to say."""
-    if params.optional_text("artifact_location"):
-        raise Invalid(
-            "artifact_location can't be chosen: this server keeps files by their content",
-            hint="Leave it out; artifacts are read and written through the server.",
-        )
-    made = app.call(CreateExperiment(name=params.text("name"), tags=dict(params.pairs("tags"))))
+    """Make an experiment.
+
+    A location that the client wishes for is kept as a tag and never followed: files go where all files go.
+    """
+    tags = dict(params.pairs("tags"))
+    if wished := params.optional_text("artifact_location"):
+        tags.setdefault(_WISHED_LOCATION, wished)
+    made = app.call(CreateExperiment(name=params.text("name"), tags=tags))
     return {"experiment_id": made.id}
 
 

@@ -8,7 +8,10 @@ A location is `mlflow-artifacts:/<root>/<path>`, and a root is one of
 Whatever else a client sends is refused; no location is ever a path or URL that the server follows.
 """
 
+import re
+import unicodedata
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from mainspring.blobs.trees import check_relative
 from mainspring.domain.logged_model import LoggedModel
@@ -19,6 +22,10 @@ from mainspring.tracking.artifacts import root_of_model, root_of_run, root_of_tr
 
 SCHEME = "mlflow-artifacts:"
 _VERSIONS = "versions"
+_LONGEST = 1000
+# Control characters, surrogates, line and paragraph separators; and what turns the direction of writing.
+_UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffd]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +65,7 @@ def location_of(text: str) -> Location:
     """
     given = text.strip("/")
     if given:
-        check_relative(given)
+        check_spelling(given)
     match given.split("/"):
         case ["versions", version, "artifacts", *rest]:
             root = f"{_VERSIONS}/{version}/artifacts"
@@ -74,6 +81,25 @@ def location_of(text: str) -> Location:
         code="bad_location",
         hint="Use the artifact_uri of a run, logged model or model version.",
     )
+
+
+def check_spelling(path: str) -> None:
+    """Raise `Invalid` unless a path is plain however often, and by whichever rules, somebody decodes it.
+
+    >>> check_spelling("model/100%.png")
+    """
+    if len(path) > _LONGEST:
+        raise Invalid(f"a path has at most {_LONGEST} characters, not {len(path)}", code="bad_path")
+    check_relative(path)
+    if _TURNING.search(path) or any(unicodedata.category(sign) in _UNSEEN for sign in path):
+        raise Invalid(
+            f"{path[:200]!r} holds a character that can't be shown",
+            code="bad_path",
+            hint="Name artifacts with letters, digits and signs that can be seen.",
+        )
+    for decoded in (unicodedata.normalize("NFKC", path), unquote(path)):
+        if decoded != path:
+            check_spelling(decoded)
 
 
 def location_of_uri(uri: str) -> Location:
