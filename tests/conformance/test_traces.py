@@ -335,3 +335,12 @@ def test_tags_are_set_and_removed(any_app: App) -> None:
         any_app.call(TagTrace(trace=ONE, removed=("b",)))
     with pytest.raises(Invalid):
         any_app.call(TagTrace(trace=ONE, tags={"k" * 251: ""}))
+
+
+def test_a_pattern_that_only_one_engine_knows_is_refused_or_understood(any_app: App) -> None:
+    tell(any_app, tags={"a": "xx"})
+
+    try:
+        assert found(any_app, "tags.a RLIKE '(?P<name>x)+$'") == [1]
+    except Invalid as refused:
+        assert refused.code == "bad_pattern"

@@ -193,6 +193,10 @@ class Postgres:
         state = getattr(error.orig, "sqlstate", None) or ""
         if state == "53100":
             return Unavailable("the database's disk is full", code="disk_full")
+        if state == "2201B":
+            return Invalid(
+                "PostgreSQL does not understand this regular expression", code="bad_pattern"
+            )
         if state[:2] == "22" or isinstance(error, DataError):
             return Invalid(
                 "a value does not fit its column",
