@@ -3,12 +3,19 @@
 Run in the client's own environment; prints one JSON object with what it saw, which the test beside it looks at.
 """
 
+import base64
+import hashlib
+import hmac
 import json
 import sys
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
 
 import mlflow
+from mlflow.entities.webhook import WebhookEvent
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.tracking import MlflowClient
 from sklearn.linear_model import LinearRegression
@@ -166,6 +173,73 @@ def searches(client: MlflowClient) -> None:
     }
 
 
+class Receiver(BaseHTTPRequestHandler):
+    """Checks what comes as MLflow's documentation says."""
+
+    got: ClassVar[list[list[object]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        headers = self.headers
+        signed = f"{headers['X-MLflow-Delivery-Id']}.{headers['X-MLflow-Timestamp']}.{body}"
+        mac = hmac.new(b"a secret", signed.encode(), hashlib.sha256).digest()
+        right = f"v1,{base64.b64encode(mac).decode()}"
+        content = json.loads(body)
+        self.got.append(
+            [
+                f"{content['entity']}.{content['action']}",
+                content["data"],
+                headers["X-MLflow-Signature"] == right,
+            ]
+        )
+        self.send_response(202)
+        self.end_headers()
+        self.wfile.write(b"heard")
+
+    def log_message(self, *args: object) -> None:
+        """Only what was seen is printed."""
+
+
+def webhooks(client: MlflowClient) -> None:
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    made = client.create_webhook(
+        name="ci",
+        url=f"http://127.0.0.1:{server.server_port}/",
+        events=["model_version.created", WebhookEvent("prompt", "created")],
+        description="tells CI",
+        secret="a secret",
+    )
+    tried = client.test_webhook(made.webhook_id)
+    other = client.test_webhook(made.webhook_id, event="model_version_tag.set")
+    changed = client.update_webhook(
+        made.webhook_id, name="cd", events=["registered_model.created"], status="DISABLED"
+    )
+    private = client.create_webhook(
+        name="inside", url="https://10.0.0.1/", events=["model_version.created"]
+    )
+    refusal = client.test_webhook(private.webhook_id)
+    listed = sorted(each.name for each in client.list_webhooks(max_results=10))
+    got = client.get_webhook(made.webhook_id)
+    client.delete_webhook(made.webhook_id)
+    saw["webhooks"] = {
+        "events": sorted(str(event) for event in made.events),
+        "status": str(made.status),
+        "tried": [tried.success, tried.response_status, tried.response_body],
+        "other": other.success,
+        "heard": Receiver.got,
+        "changed": [changed.name, str(changed.status), [str(e) for e in changed.events]],
+        "same": [got.url == made.url, got.description, got.secret],
+        "listed": listed,
+        "private": [refusal.success, refusal.error_message],
+        "gone": refused(lambda: client.get_webhook(made.webhook_id)),
+        "bad_url": refused(
+            lambda: client.create_webhook(name="x", url="file:///x", events=["prompt.created"])
+        )[:23],
+    }
+    server.shutdown()
+
+
 def main() -> None:
     mlflow.set_tracking_uri(sys.argv[1])
     client = MlflowClient()
@@ -173,6 +247,7 @@ def main() -> None:
     prompts(client)
     stages(client)
     searches(client)
+    webhooks(client)
     print("SAW " + json.dumps(saw))
 
 

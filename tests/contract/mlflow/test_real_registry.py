@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from mainspring.config import Settings
 from mainspring.server.control import run
-run(Settings(home=Path(sys.argv[1]), database=sys.argv[2], port=0))
+run(Settings(home=Path(sys.argv[1]), database=sys.argv[2], port=0, webhook_networks="127.0.0.0/8"))
 """
 
 pytestmark = [pytest.mark.mlflow, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -143,3 +143,29 @@ def test_what_is_not_there_is_said_in_the_words_clients_match_on(saw: dict[str, 
     assert "Registered Model (name=m1) already exists." in searches["rename_taken"]
     assert "Model Version (name=demand, version=99) not found" in searches["bad_version"]
     assert searches["no_bytes"].startswith("RESOURCE_DOES_NOT_EXIST")
+
+
+def test_webhooks_are_made_tried_changed_and_deleted(saw: dict[str, Any]) -> None:
+    webhooks = saw["webhooks"]
+
+    assert webhooks["events"] == ["model_version.created", "prompt.created"]
+    assert webhooks["status"] == "ACTIVE"
+    assert webhooks["tried"] == [True, 202, "heard"]
+    assert webhooks["other"]
+    assert [(event, is_right) for event, _, is_right in webhooks["heard"]] == [
+        ("model_version.created", True),
+        ("model_version_tag.set", True),
+    ]
+    assert webhooks["heard"][1][1] == {
+        "name": "example_model",
+        "version": "1",
+        "key": "example_key",
+        "value": "example_value",
+    }
+    assert webhooks["changed"] == ["cd", "DISABLED", ["registered_model.created"]]
+    assert webhooks["same"] == [True, "tells CI", None]
+    assert webhooks["listed"] == ["cd", "inside"]
+    assert webhooks["private"][0] is False
+    assert "not a public address" in webhooks["private"][1]
+    assert webhooks["gone"].startswith("RESOURCE_DOES_NOT_EXIST")
+    assert webhooks["bad_url"] == "INVALID_PARAMETER_VALUE"
