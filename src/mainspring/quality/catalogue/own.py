@@ -1,12 +1,10 @@
-"""Expectations in the owner's own words: SQL over the table, and Python functions."""
+"""Expectations in the owner's own words: SQL over the table and over other datasets."""
 
 from collections import Counter
-from typing import Any
 
-from mainspring.kernel.errors import Invalid
 from mainspring.quality.catalogue.entries import entry
 from mainspring.quality.catalogue.scope import Scope
-from mainspring.quality.compiled import Judged, RowCheck, ValueCheck, rows_text
+from mainspring.quality.compiled import Judged, ValueCheck, rows_text
 from mainspring.quality.examples import shown
 
 
@@ -44,22 +42,3 @@ def query_results_to_match_comparison(
         return Judged(passed=passed, observed=observed, value=found.height)
 
     return scope.table([], judge, f"the rows of {' '.join(comparison_query.split())}")
-
-
-@entry
-def function_to_pass(
-    scope: Scope, *, function: str, arguments: dict[str, Any] | None = None
-) -> RowCheck:
-    """A function of the project (`module:name`, decorated with `mainspring.check`) finds no failing row."""
-    import polars as pl
-
-    ask = scope.around.function
-    if ask is None:
-        raise Invalid(
-            f"{function} can't be run here: its project is not at hand", code="no_project"
-        )
-    answer = ask(function, arguments or {})
-    failing = pl.Series(answer.failing or (), dtype=pl.UInt32)
-    violations = pl.int_range(pl.len(), dtype=pl.UInt32).is_in(failing.implode())
-    said = answer.observed or function
-    return scope.rows(list(scope.types)[:1], violations, said, everywhere=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from mainspring.domain.data_type import DataType
 from mainspring.domain.schema import Expectation
@@ -44,15 +44,6 @@ def _no_query(sql: str) -> "pl.DataFrame":
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowAnswer:
-    """What a user's own check function said: which rows fail, or whether the whole passes, and a word on it."""
-
-    failing: tuple[int, ...] | None = None
-    passed: bool | None = None
-    observed: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What is around the table: other datasets by name, the version before it, its own profile, and the time."""
 
@@ -61,7 +52,6 @@ class Surroundings:
     profile: "Callable[[], Profile] | None" = None
     query: "Callable[[str], pl.DataFrame]" = _no_query
     now: datetime | None = None
-    function: "Callable[[str, dict[str, Any]], RowAnswer] | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
