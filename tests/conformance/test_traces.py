@@ -10,7 +10,15 @@ import pytest
 from mainspring.app import App
 from mainspring.domain.event import TrackingChanged
 from mainspring.domain.request import Request
-from mainspring.domain.trace import AssessmentKind, PromptLink, SpanStatus, Trace, TraceState
+from mainspring.domain.trace import (
+    AssessmentKind,
+    PromptLink,
+    SpanId,
+    SpanStatus,
+    Trace,
+    TraceId,
+    TraceState,
+)
 from mainspring.governance.requests import ListEvents
 from mainspring.kernel.errors import Invalid, NotFound
 from mainspring.testing.spans import a_batch, a_span
@@ -145,6 +153,7 @@ SEARCHES = [
     ("metadata.`mlflow.trace.session` ILIKE 'S%'", [2]),
     ("request_metadata.user IS NOT NULL", [2]),
     ("run_id = 'run-of-2'", [2]),
+    ("model_id LIKE 'm-%'", [2]),
     ("tags.team RLIKE '(?i)^A$'", [1]),
     ("tags.team RLIKE 'x|a'", [1]),
     ("tags.team RLIKE '^$'", []),
@@ -153,7 +162,12 @@ SEARCHES = [
 
 def test_traces_are_found_by_what_was_told_of_them(any_app: App) -> None:
     tell(any_app, 1, tags={"mlflow.traceName": "ask a", "team": "a", "level": "high"})
-    session = {"mlflow.trace.session": "S1", "user": "ada", "mlflow.sourceRun": "run-of-2"}
+    session = {
+        "mlflow.trace.session": "S1",
+        "user": "ada",
+        "mlflow.sourceRun": "run-of-2",
+        "mlflow.modelId": "m-1",
+    }
     tell(any_app, 2, state=TraceState.ERROR, tags={"mlflow.traceName": "ask b"}, metadata=session)
     ended = START + timedelta(seconds=9)
     tell(any_app, 3, ended_at=ended, client_request_id="mine", tags={"mlflow.traceName": "tell"})
@@ -344,3 +358,27 @@ def test_a_pattern_that_only_one_engine_knows_is_refused_or_understood(any_app: 
         assert found(any_app, "tags.a RLIKE '(?P<name>x)+$'") == [1]
     except Invalid as refused:
         assert refused.code == "bad_pattern"
+
+
+def test_later_spans_do_not_change_tags_that_are_there(any_app: App) -> None:
+    tell(any_app, tags={"service.name": "mine"})
+
+    root = a_span(1, **{"mlflow.traceTag.team": "a", "session.id": "s"})
+    any_app.call(IngestSpans(experiment="0", batches=a_batch(root, **{"service.name": "other"})))
+
+    trace = any_app.call(GetTrace(trace=ONE))
+    assert trace.tags == {"service.name": "mine", "team": "a"}
+    assert trace.metadata == {"mlflow.trace.session": "s"}
+
+
+def test_spans_that_are_none_are_refused_by_whatever_way_they_come(app: App) -> None:
+    for wrong in (
+        replace(a_span(1), id=SpanId("no")),
+        replace(a_span(1), parent=SpanId("no")),
+        replace(a_span(1), trace=TraceId("a b")),
+        replace(a_span(1), started_ns=2**70, ended_ns=None),
+        replace(a_span(1), ended_ns=5),
+        replace(a_span(1), type="x" * 101),
+    ):
+        with pytest.raises(Invalid):
+            app.call(IngestSpans(experiment="0", batches=a_batch(wrong)))

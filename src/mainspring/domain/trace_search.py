@@ -21,6 +21,7 @@ _ATTRIBUTES_OF_SPANS = "attributes."
 _ELSEWHERE = {
     "name": ("tag", NAME_TAG, FieldType.PATTERN),
     "run_id": ("run", "run", FieldType.PATTERN),
+    "model_id": ("model", "model", FieldType.PATTERN),
     "prompt": ("prompt", "prompt", FieldType.ID),
     "text": ("span", "content", FieldType.CONTENT),
 }
@@ -30,7 +31,7 @@ ORDERED_BY = ("attribute", "tag", "metadata")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceGrammar(Grammar):
     """What can be searched of traces. `resolve` also gives the entities `span`, `span_attribute`,
-    `feedback`, `expectation`, `run` and `prompt`."""
+    `feedback`, `expectation`, `run`, `model` and `prompt`."""
 
     def resolve(self, word: str) -> tuple[str, str, FieldType]:
         """The entity, key and type behind a word such as `span.name`; raises `Invalid`."""

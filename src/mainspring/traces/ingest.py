@@ -11,7 +11,13 @@ _MODEL = "mlflow.modelId"
 
 
 def ingest_spans(tx: Tx, request: IngestSpans) -> Ingested:
-    """Keep spans; those of a trace that another experiment has are rejected, the others kept."""
+    """Keep spans; those of a trace that another experiment has are rejected, the others kept.
+
+    What they say of their trace is added to what is known of it, and changes nothing of that.
+    """
+    every = [span for batch in request.batches for span in batch.spans]
+    for span in every:
+        rules.check_span(span)
     experiment = active_experiment(tx, request.experiment)
     if request.run:
         require_active_run(tx, request.run)
@@ -21,10 +27,9 @@ def ingest_spans(tx: Tx, request: IngestSpans) -> Ingested:
     traces.merge_summaries(tx, experiment.id, summaries.values())
     homes = traces.experiments_of(tx, list(summaries))
     ours = {id_ for id_, home in homes.items() if home == experiment.id}
-    every = [span for batch in request.batches for span in batch.spans]
     kept = [span for span in every if span.trace in ours]
     spans.put_spans(tx, spans.distinct(kept))
-    traces.set_tags(tx, {id_: summaries[id_].tags for id_ in ours})
+    traces.add_tags(tx, {id_: summaries[id_].tags for id_ in ours})
     traces.add_metadata(tx, {id_: summaries[id_].metadata for id_ in ours})
     if request.run:
         traces.add_links(tx, "run", [(id_, request.run) for id_ in ours])

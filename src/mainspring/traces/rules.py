@@ -19,6 +19,8 @@ MAX_SEARCHED = 1000
 """How much of an attribute searches look at; all of it is in the span's content."""
 
 _ID = re.compile(r"[A-Za-z0-9_.\-]{1,100}\Z")
+_SPAN_ID = re.compile(r"[0-9a-f]{16}\Z")
+_MAX_INT64 = 2**63 - 1
 _INPUTS, _OUTPUTS = "mlflow.spanInputs", "mlflow.spanOutputs"
 _TAG_PREFIX = "mlflow.traceTag."
 # The same in every span of a trace, or known from elsewhere: nobody searches for them.
@@ -116,6 +118,16 @@ def check_id(id_: str) -> None:
             f"Invalid value {id_[:40]!r} for parameter 'trace_id' supplied: it may have 1 to 100 "
             "letters, digits, dots, dashes and underscores."
         )
+
+
+def check_span(span: Span) -> None:
+    """Raise `Invalid` unless a span can be kept."""
+    check_id(span.trace)
+    if not _SPAN_ID.match(span.id) or (span.parent and not _SPAN_ID.match(span.parent)):
+        raise Invalid(f"a span's id has 16 hex digits, not {span.id[:40]!r}")
+    if not 0 < span.started_ns <= (span.ended_ns or _MAX_INT64) <= _MAX_INT64:
+        raise Invalid(f"the span {span.id} ends before it starts, or beyond the calendar")
+    check_text("a span's type", span.type, 100)
 
 
 def check_text(what: str, text: str | None, limit: int) -> None:

@@ -1,6 +1,7 @@
 """Traces, spans and assessments as MLflow writes them: protobuf's JSON with the names of its fields."""
 
 import base64
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,6 @@ from mainspring.tracking.artifacts import root_of_trace
 LOCATION_TAG = "mlflow.artifactLocation"
 SPANS_TAG = "mlflow.trace.spansLocation"
 _MILLISECOND = timedelta(milliseconds=1)
-_SPECIAL = ("bytesValue", "doubleValue")
 
 
 def trace_json(trace: Trace, *, spans_follow: bool = False) -> Json:
@@ -134,8 +134,6 @@ def instant_json(at: datetime) -> str:
 
 
 def _serialized(value: Any) -> Json:
-    import json
-
     return {"serialization_format": "JSON_FORMAT", "value": json.dumps(value)}
 
 

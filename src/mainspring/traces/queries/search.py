@@ -41,7 +41,7 @@ def search_traces(
     if of_spans := [clause for clause in clauses if clause.entity in _OF_SPANS]:
         where.append(_has_span(tx, of_spans))
     for clause in clauses:
-        if clause.entity in ("run", "prompt"):
+        if clause.entity in ("run", "model", "prompt"):
             where.append(_is_linked(tx, clause))
         elif clause.entity in ("feedback", "expectation"):
             where.append(_is_assessed(tx, clause))

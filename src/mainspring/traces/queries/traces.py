@@ -158,6 +158,11 @@ def set_tags(tx: Tx, tags: Mapping[str, Mapping[str, str]]) -> None:
     _put_pairs(tx, trace_tags, tags, replaces=True)
 
 
+def add_tags(tx: Tx, tags: Mapping[str, Mapping[str, str]]) -> None:
+    """Add tags that are not there yet, by trace."""
+    _put_pairs(tx, trace_tags, tags, replaces=False)
+
+
 def set_metadata(tx: Tx, metadata: Mapping[str, Mapping[str, str]]) -> None:
     """Set metadata, by trace."""
     _put_pairs(tx, trace_metadata, metadata, replaces=True)
