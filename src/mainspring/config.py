@@ -3,11 +3,14 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
+from mainspring.kernel.durations import parse_duration
 from mainspring.kernel.errors import Invalid
 
 DEFAULT_HOME = ".mainspring"
+_LEAST_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,10 @@ class Settings:
     serving_port: where predictions are answered.
     url: a running server; when set, commands talk to it instead of opening the home.
     token: what such commands show to it.
+    model_trust: what models may bring into worker processes: `pickle`, `code`, both, or `none`. Read from
+        the environment by those processes themselves.
     webhook_networks: networks, apart by commas, that webhooks may reach although they are not public.
+    keep_predictions: how long answers stay in the prediction log, such as `180d`; empty means for ever.
     """
 
     home: Path
@@ -30,7 +36,9 @@ class Settings:
     serving_port: int = 5001
     url: str = ""
     token: str = ""
+    model_trust: str = "pickle,code"
     webhook_networks: str = ""
+    keep_predictions: str = ""
 
     @property
     def database_url(self) -> str:
@@ -54,6 +62,11 @@ class Settings:
         return self.home / "logs"
 
     @property
+    def predictions_kept_for(self) -> timedelta | None:
+        """How long answers stay in the prediction log; None means for ever."""
+        return parse_duration(self.keep_predictions) if self.keep_predictions else None
+
+    @property
     def is_loopback(self) -> bool:
         return self.host in ("127.0.0.1", "::1", "localhost")
 
@@ -74,6 +87,7 @@ def load_settings(
     ports = {
         name: _port(name, given.pop(name)) for name in ("port", "serving_port") if name in given
     }
+    _check_kept(str(given.get("keep_predictions", "")))
     return Settings(home=home, **ports, **{name: str(value) for name, value in given.items()})  # type: ignore[arg-type]  # names and types were just checked
 
 
@@ -85,6 +99,14 @@ def _port(name: str, value: str | int | Path) -> int:
     if not 0 <= port <= 65535:
         raise Invalid(f"{name} is {str(value)!r}", hint="A port is a number from 0 to 65535.")
     return port
+
+
+def _check_kept(text: str) -> None:
+    if text and parse_duration(text) < _LEAST_KEPT:
+        raise Invalid(
+            f"keep_predictions is {text!r}, which is less than a day",
+            hint="Segments of the log hold an hour each and are removed whole; write 1d or more.",
+        )
 
 
 def wants_tracebacks(environment: Mapping[str, str] | None = None) -> bool:

@@ -19,6 +19,8 @@ from mainspring.kernel.errors import NotFound
 from mainspring.pipelines.requests import GetPipelineRun
 from mainspring.quality.requests import GetCheckReport
 from mainspring.registry.requests import GetModelVersionById, ListApprovals
+from mainspring.serving.log.expire import expired_at
+from mainspring.serving.log.ids import time_of
 from mainspring.serving.log.reader import find_anywhere
 from mainspring.serving.requests import ListRollouts
 
@@ -66,14 +68,28 @@ def trace(call: Call, predictions_path: Path, prediction_id: str) -> Trace:
     """Trace a prediction by its id; raises `NotFound` if the prediction log has none of that id."""
     prediction = find_anywhere(predictions_path, prediction_id)
     if prediction is None:
+        _say_expired(predictions_path, prediction_id)
         raise NotFound(
             f"there is no prediction {prediction_id!r} in the log",
             code="prediction_unknown",
-            hint="Every answer carries its id; old segments of the log may have been swept.",
+            hint="Every answer carries its id.",
         )
     version = _found(call, GetModelVersionById(id=prediction.version))
     lineage = lineage_of(call, version, prediction.service) if version else None
     return Trace(prediction=prediction, lineage=lineage)
+
+
+def _say_expired(predictions_path: Path, prediction_id: str) -> None:
+    answered_at = time_of(prediction_id)
+    removed_at = expired_at(predictions_path, answered_at)
+    if removed_at is not None:
+        raise NotFound(
+            f"prediction {prediction_id} is kept no longer: answers of {answered_at:%Y-%m-%d %H:%M}Z "
+            f"expired on {removed_at:%Y-%m-%d %H:%M}Z",
+            code="prediction_expired",
+            hint="The setting keep_predictions says how long answers are kept. What they added to the "
+            "monitoring windows is still there.",
+        )
 
 
 def lineage_of(call: Call, version: ModelVersion, service: str | None = None) -> Lineage:

@@ -24,6 +24,7 @@ from mainspring.reconcile.guards import Traffic
 from mainspring.reconcile.loop import Loop
 from mainspring.reconcile.monitoring import plan_monitoring
 from mainspring.reconcile.observe import Evaluations, see_monitoring, see_rollout, see_training
+from mainspring.reconcile.retention import expire_predictions
 from mainspring.reconcile.rollout import plan_rollout
 from mainspring.reconcile.training import plan_training
 
@@ -122,6 +123,7 @@ class Monitoring:
 
     def __init__(self, call: Call, blobs: BlobStore, settings: Settings) -> None:
         self._call = call
+        self._settings = settings
         self._follower = Follower(call, blobs, settings)
         hands = Hands(call, blobs, settings, Evaluations(blobs))
         self._loop = Loop(self.name, self._plan, hands.carry_out)
@@ -170,11 +172,13 @@ class Monitoring:
             log.error("monitoring: %s", error)
 
     def _forget(self, service: Service, now: datetime) -> None:
-        """Now and then, stop waiting for labels of what happened long ago in event time."""
+        """Now and then, stop waiting for labels of what happened long ago in event time, and remove answers
+        that the home keeps no longer."""
         name = service.spec.name
         if not _is_time(self._forgot_at, name, now, _FORGETTING_EVERY):
             return
         self._forgot_at[name] = now
+        expire_predictions(self._call, self._settings, name, now)
         newest = self._call(ListWindows(service=name, limit=1))
         if newest:
             self._call(

@@ -4,6 +4,7 @@ Damage is told from a torn tail, or from a frame that is just being written, by 
 that nobody will append to is what can't be read skipped. An open one is read on once it is sealed.
 """
 
+import contextlib
 import mmap
 from collections.abc import Iterator
 from datetime import timedelta
@@ -86,8 +87,8 @@ def read(path: Path, offset: int = 0, *, limit_bytes: int = READ_BYTES) -> Batch
 
 
 def damaged_bytes(path: Path) -> int:
-    """How many bytes of a sealed segment can't be read; 0 for one that is still written to."""
-    if not is_sealed(path):
+    """How many bytes of a sealed segment can't be read; 0 for one that is still written to, or expired."""
+    if not path.exists() or not is_sealed(path):
         return 0
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         if mapped[: len(HEADER)] != HEADER:
@@ -113,10 +114,11 @@ def find(root: Path, service: str, prediction_id: str) -> Prediction | None:
     for path in segments(root, service):
         started = time_of("prd_" + path.stem)
         if started - _SLACK <= at <= started + MAX_SEGMENT_AGE + _SLACK:
-            for payload in _frames_with(path, wanted):
-                for record in records_of(payload, service):
-                    if isinstance(record, Prediction) and record.id == prediction_id:
-                        return record
+            with contextlib.suppress(FileNotFoundError):  # it has just expired
+                for payload in _frames_with(path, wanted):
+                    for record in records_of(payload, service):
+                        if isinstance(record, Prediction) and record.id == prediction_id:
+                            return record
     return None
 
 
