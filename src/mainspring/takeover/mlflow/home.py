@@ -1,0 +1,34 @@
+"""The installation that things are taken over into, as far as taking over needs it."""
+
+from typing import Protocol, TypeVar
+
+from mainspring.blobs.port import BlobStore
+from mainspring.domain.request import Request
+from mainspring.domain.run import Artifact
+from mainspring.kernel.digests import Digest
+from mainspring.takeover.mlflow.source import SourceFile
+
+T = TypeVar("T")
+
+
+class Home(Protocol):
+    """Embedded or behind a URL: both clients are one."""
+
+    blobs: BlobStore
+
+    def call(self, request: Request[T]) -> T: ...
+
+
+def stored(home: Home, file: SourceFile) -> Artifact:
+    """Read a file over there and store its bytes here."""
+    with file.open() as stream:
+        digest = home.blobs.put(stream)
+    return Artifact(path=file.path, digest=digest, size_bytes=home.blobs.size_bytes(digest))
+
+
+def digest_over_there(file: SourceFile) -> Digest:
+    """Read a file over there for its digest alone."""
+    from mainspring.kernel.digests import digest_stream
+
+    with file.open() as stream:
+        return digest_stream(stream)

@@ -1,0 +1,1 @@
+"""The room's SQL: writing to our tables, and reading MLflow's."""
