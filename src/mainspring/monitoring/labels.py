@@ -7,6 +7,7 @@ this module prints one JSON array `[key, value]` a line.
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,17 +25,23 @@ def labels_in(
 ) -> Iterator[tuple[str, LabelValue]]:
     """Keys and labels of a table's rows that have both; raises `Invalid` if it can't be read."""
     command = [sys.executable, "-m", __name__, str(blobs_path), manifest, source.key, source.column]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        # A pipe would hold the process up once it is full, since only its output is read meanwhile.
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
+        ) as process,
+    ):
         assert process.stdout is not None
-        assert process.stderr is not None
         try:
             for line in process.stdout:
                 key, value = decode(line, tuple[str, LabelValue], what="label")
                 yield key, value
-            complaint = process.stderr.read().strip()
+            process.wait()
+            said.seek(0)
+            complaint = said.read().strip()
         except BaseException:
+            # Also when whoever reads stops halfway: nobody will empty the pipe then.
             process.kill()
             raise
     if process.returncode != 0:
