@@ -164,12 +164,14 @@ class Checking:
         return [*checks, *more]
 
     def _misfit(self, checks: list[Check]) -> str:
-        """Why expressions don't fit the table, or nothing; the types alone tell."""
+        """Why expressions don't fit the table, or nothing."""
         import polars as pl
 
         parts = [part for check in checks for part in _measures(check)]
         try:
-            self._table.select([p.alias(str(i)) for i, p in enumerate(parts)]).collect_schema()
+            # On no rows: some mistakes show only when an expression is computed.
+            nothing = pl.DataFrame(schema=self._dtypes)
+            nothing.select([p.alias(str(i)) for i, p in enumerate(parts)])
         except pl.exceptions.PolarsError as error:
             return _first_line(error)
         return ""
