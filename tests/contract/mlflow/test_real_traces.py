@@ -150,7 +150,7 @@ def test_feedback_and_expectations_are_kept_corrected_overridden_and_searched(
 def test_traces_are_tagged_and_belong_to_runs_and_models(saw: dict[str, Any]) -> None:
     assert saw["tags"] == ["yes", False]
     assert saw["no_tag"] == "RESOURCE_DOES_NOT_EXIST:"
-    assert saw["links"] == {"run": True, "model": True}
+    assert saw["links"] == {"run": True, "model": True, "prompt": True}
 
 
 def test_any_exporter_of_opentelemetry_is_understood(saw: dict[str, Any]) -> None:

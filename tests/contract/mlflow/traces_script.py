@@ -11,6 +11,7 @@ import time
 
 import mlflow
 from mlflow.entities import AssessmentSource, Feedback, SpanType
+from mlflow.entities.model_registry import PromptVersion
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.tracking import MlflowClient
 
@@ -256,7 +257,13 @@ def linking(client: MlflowClient, ids: dict[str, str], experiment: str) -> None:
         filter_string=f"metadata.`mlflow.modelId` = '{model.model_id}'",
         return_type="list",
     )
+    prompt = PromptVersion(name="ask", version=2, template="{{question}}?")
+    client.link_prompt_versions_to_trace([prompt], ids["life"])
+    with_prompt = mlflow.search_traces(
+        locations=[experiment], filter_string="prompt = 'ask/2'", return_type="list"
+    )
     saw["links"] = {
+        "prompt": [t.info.trace_id for t in with_prompt] == [ids["life"]],
         "run": sorted(t.info.trace_id for t in found) == sorted([inside, ids["life"]]),
         "model": [t.info.trace_id for t in of] == [of_model],
     }
