@@ -363,11 +363,14 @@ def test_going_back_ends_the_rollout_and_then_restores_the_champion_before(any_a
         any_app.call(RollBack(service="demand"))
 
 
-def test_going_back_without_a_champion_before_ends_the_rollout(any_app: App) -> None:
+def test_ending_a_first_rollout_has_to_be_meant(any_app: App) -> None:
     a_service(any_app)
     rollout = any_app.call(StartRollout(service="demand", version=a_version(any_app, "one").id))
 
-    any_app.call(RollBack(service="demand"))
+    with pytest.raises(Conflict, match="nothing would answer"):
+        any_app.call(RollBack(service="demand"))
+    assert any_app.call(GetRouting()) != ()
+    any_app.call(RollBack(service="demand", even_if_unanswered=True))
 
     (ended,) = any_app.call(ListRollouts(service="demand"))
     assert (ended.id, ended.state) == (rollout.id, RolloutState.ROLLED_BACK)

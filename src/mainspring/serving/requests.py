@@ -55,12 +55,14 @@ class RecordGuardReadings(Request[Rollout], frozen=True, kw_only=True):
 class RollBack(Request[Deployment], frozen=True, kw_only=True):
     """Go back, at once: end the rollout under way; without one, make the previous champion champion again.
 
-    A rollout that is ended leaves the champion as it is; the very first one leaves nothing that answers.
-    Raises `Conflict` if there is neither a rollout nor a previous champion.
+    A rollout that is ended leaves the champion as it is. Without a champion nothing would answer then:
+    raises `Conflict` unless that is accepted. Raises it too if there is neither a rollout nor a previous
+    champion.
     """
 
     service: str
     why: str = ""
+    even_if_unanswered: bool = False
 
 
 class GetDeployment(Request[Deployment | None], frozen=True, kw_only=True):

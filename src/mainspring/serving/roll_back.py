@@ -23,6 +23,13 @@ def roll_back(tx: Tx, request: RollBack) -> Deployment:
     deployment = queries.deployment(tx, request.service)
     why = request.why or f"asked for by {tx.actor}"
     if deployment is not None and deployment.rollout is not None:
+        if deployment.champion is None and not request.even_if_unanswered:
+            raise Conflict(
+                f"{request.service} has no champion yet: after this rollout nothing would answer for it",
+                code="would_be_unanswered",
+                hint="`mainspring rollback --even-if-unanswered` ends it all the same (in a request: "
+                "even_if_unanswered).",
+            )
         end_rollout(tx, deployment.rollout, readings=(), why=why)
         return replace(deployment, rollout=None)
     if deployment is None or deployment.previous is None:
