@@ -59,16 +59,13 @@ def list_of_run(app: App, params: Params) -> Json:
 def files_json(found: Iterable[Artifact], folder: str, *, is_full_path: bool) -> list[Json]:
     """What lies directly below a folder: its files, and its folders once each.
 
-    A file's own path lists that file, as MLflow does. Paths are relative to the folder, or with
-    `is_full_path` to the root.
+    A file's own path lists nothing, by which clients tell a file from a folder. Paths are relative to the
+    folder, or with `is_full_path` to the root.
     """
     prefix = folder + "/" if folder else ""
     entries: dict[str, Json] = {}
     for artifact in found:
         if artifact.path == folder:
-            name = folder.rpartition("/")[2]
-            shown = folder if is_full_path else name
-            entries[name] = {"path": shown, "is_dir": False, "file_size": artifact.size_bytes}
             continue
         name, slash, _ = artifact.path.removeprefix(prefix).partition("/")
         shown = prefix + name if is_full_path else name
