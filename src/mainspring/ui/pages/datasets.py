@@ -12,9 +12,15 @@ from mainspring.datasets.requests import (
 from mainspring.domain.check import CheckResult, Severity, StoredCheckReport
 from mainspring.domain.dataset import DatasetDiff, DatasetVersion
 from mainspring.domain.pipeline import PipelineRun
+from mainspring.domain.quarantine import Quarantine
 from mainspring.kernel.errors import Corrupt, NotFound
 from mainspring.pipelines.requests import ListPipelineRuns
-from mainspring.quality.requests import GetCheckReport, GetSchema, ListCheckReports
+from mainspring.quality.requests import (
+    GetCheckReport,
+    GetSchema,
+    ListCheckReports,
+    ListQuarantines,
+)
 from mainspring.ui.answering import Asked
 from mainspring.ui.pages.profiles import ColumnView, column_views
 from mainspring.ui.reader import Reader
@@ -89,8 +95,14 @@ def dataset_version(reader: Reader, asked: Asked) -> Page:
             "changes": _changes(reader, parent, version),
             "file_limit": _FILES,
             "used_by": _used_by(reader, version),
+            "quarantines": _quarantines(reader, version),
         },
     )
+
+
+def _quarantines(reader: Reader, version: DatasetVersion) -> list[Quarantine]:
+    found = reader.ask(ListQuarantines(dataset=version.dataset, limit=1000))
+    return [each for each in found if each.version == version.id]
 
 
 def _parent(reader: Reader, version: DatasetVersion) -> DatasetVersion | None:
