@@ -31,7 +31,7 @@ def waits_for(
     if incident.kind is IncidentKind.SERVING:
         return "a serving process that is ready with the champion"
     if incident.kind is IncidentKind.FAILING_RUNS:
-        return "a run that succeeds"
+        return "code or data to change and a run to succeed, or a person to close it"
     if champion is None or incident.version == champion:
         return "another version to answer in place of the one it is about"
     has_labels = any(is_measured(window, policy) for window in windows)
