@@ -207,3 +207,46 @@ def test_an_assessment_changes_what_its_mask_names(browser: Browser) -> None:
     assert changed["feedback"] == {"value": 1}
     assert wrong.status_code == 400
     assert browser.get(address).json()["assessment"] == changed
+
+
+ODD = [
+    None,
+    0,
+    -1,
+    2**63,
+    2**70,
+    1e308,
+    "",
+    "\0",
+    "a" * 10_000,
+    [],
+    {},
+    [[]],
+    True,
+    "NaN",
+    {"a": 1},
+]
+
+
+def test_odd_values_in_any_field_are_kept_or_refused(browser: Browser) -> None:
+    tell(browser)
+    answers = [
+        browser.post(V3, json={"trace": {"trace_info": info(**{field: odd})}})
+        for field in (*info(), "tags", "trace_metadata", "assessments", "request_preview")
+        for odd in ODD
+    ]
+    answers += [
+        browser.post(
+            f"{V3}/{ID}/assessments",
+            json={"assessment": {"assessment_name": "a", "feedback": {"value": 1}, field: odd}},
+        )
+        for field in ("assessment_name", "source", "feedback", "metadata", "span_id", "overrides")
+        for odd in ODD
+    ]
+    answers += [
+        browser.post(f"{V3}/search", json={"locations": [LOCATION], field: odd})
+        for field in ("filter", "order_by", "max_results", "page_token", "locations")
+        for odd in ODD
+    ]
+
+    assert {answer.status_code for answer in answers} == {200, 400, 404}
