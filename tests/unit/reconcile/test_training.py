@@ -341,3 +341,21 @@ def test_nothing_is_trained_on_new_data_while_a_rollout_runs(calm: Calm) -> None
     calm.promote()
 
     assert "dataset rides has version 3" in why_of(calm.plan())
+
+
+def test_an_open_incident_trains_nothing_while_its_cure_is_rolled_out(calm: Calm) -> None:
+    calm.champion()
+    calm.declare(retrain=RetrainPolicy(on=(RetrainTrigger.HARMFUL_DRIFT,)))
+    calm.carry_out(
+        RaiseIncident(service="demand", kind=IncidentKind.HARMFUL_DRIFT, summary="it drifted")
+    )
+    calm.deliver()
+    calm.candidate()
+    calm.follow()
+    assert calm.active is not None
+    calm.deliver()
+    calm.now += timedelta(days=30)
+
+    assert calm.plan() == []
+    calm.promote()
+    assert "harmful-drift is open (it drifted)" in why_of(calm.plan())
