@@ -44,9 +44,9 @@ class Model:
     def estimator(self) -> Any:
         """The object that was fitted."""
         if self._estimator is None and self._folder is not None:
-            from mainspring.tracking.model_format import load_estimator
+            from mainspring.tracking.model_format import FULL_TRUST, load_estimator
 
-            self._estimator = load_estimator(self._folder)
+            self._estimator = load_estimator(self._folder, trust=FULL_TRUST)
         return self._estimator
 
     @property

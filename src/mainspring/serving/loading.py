@@ -16,7 +16,7 @@ from mainspring.blobs.trees import lay_out, read_manifest
 from mainspring.domain.data_type import DataType
 from mainspring.kernel.digests import Digest, hex_part
 from mainspring.kernel.errors import Invalid
-from mainspring.tracking.model_format import load_model, read_example
+from mainspring.tracking.model_format import NO_TRUST, Trust, load_model, read_example
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,14 +25,16 @@ Predict = Callable[["pl.DataFrame"], list[Any]]
 
 
 @contextmanager
-def loaded(blobs: LocalBlobs, manifest: Digest, work: Path) -> Iterator[Predict]:
+def loaded(
+    blobs: LocalBlobs, manifest: Digest, work: Path, trust: Trust = NO_TRUST
+) -> Iterator[Predict]:
     """A model's predict function; its files exist until the block ends.
 
     Raises `Corrupt` for bytes that are not those that were registered, `Invalid` if the model can't be
     loaded or fails on the example stored with it.
     """
     with laid_out(blobs, manifest, work) as folder:
-        predict = _plain(load_model(folder))
+        predict = _plain(load_model(folder, trust))
         _check_on_example(predict, folder)
         yield predict
 

@@ -189,6 +189,13 @@ async def _reap(process: Process) -> None:
 
 
 def model_environment() -> dict[str, str]:
-    """The environment of a process that runs a model's code: no token, no database's password."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAINSPRING_")}
+    """The environment of a process that runs a model's code: no token, no database's password.
+
+    Of our own settings it has only the one that says how far models are trusted.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MAINSPRING_") or name == "MAINSPRING_MODEL_TRUST"
+    }
     return _THREADS | kept

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mainspring.blobs.local import LocalBlobs
+from mainspring.config import load_settings
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Invalid, MainspringError, Unavailable
 from mainspring.serving.loading import laid_out
 from mainspring.serving.process import model_environment
 from mainspring.serving.worker import die_with
+from mainspring.tracking.model_format import Trust, trust_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -106,13 +108,14 @@ def _scores(blobs: LocalBlobs, manifest: Digest, table: Digest, work: Path) -> S
     blobs.verify(table)
     rows = pl.read_parquet(blobs.path_of(table))
     with laid_out(blobs, manifest, work) as folder:
-        predictions = load_model(folder)(rows).tolist()
-        probabilities, classes = _probabilities(folder, rows)
+        trust = trust_of(load_settings().model_trust)
+        predictions = load_model(folder, trust)(rows).tolist()
+        probabilities, classes = _probabilities(folder, rows, trust)
     return Scores(predictions=predictions, probabilities=probabilities, classes=classes)
 
 
 def _probabilities(
-    folder: Path, rows: "pl.DataFrame"
+    folder: Path, rows: "pl.DataFrame", trust: Trust
 ) -> tuple[list[list[float]] | None, list[Any]]:
     """A classifier's probabilities; none for what is no scikit-learn classifier that gives them."""
     import numpy as np
@@ -122,7 +125,7 @@ def _probabilities(
     description = describe_folder(folder)
     if "sklearn" not in description.flavors and description.container is None:
         return None, []
-    estimator = load_estimator(folder, description)
+    estimator = load_estimator(folder, description, trust)
     classes = getattr(estimator, "classes_", None)
     if classes is None or not hasattr(estimator, "predict_proba"):
         return None, []

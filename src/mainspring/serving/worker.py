@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.blobs.local import LocalBlobs
+from mainspring.config import load_settings
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import MainspringError
 from mainspring.serving import wire
 from mainspring.serving.loading import Predict, first_bad, frame_of, loaded
+from mainspring.tracking.model_format import trust_of
 
 _PR_SET_PDEATHSIG = 1
 
@@ -32,7 +34,8 @@ def main() -> None:
     with socket.socket(fileno=int(fd)) as router:
         started = time.perf_counter()
         try:
-            with loaded(LocalBlobs(Path(blobs)), Digest(manifest), Path(work)) as predict:
+            trust = trust_of(load_settings().model_trust)
+            with loaded(LocalBlobs(Path(blobs)), Digest(manifest), Path(work), trust) as predict:
                 # What lives now lives until the end: no collection need look through it.
                 gc.freeze()
                 _say_hello(router, None, "", time.perf_counter() - started)

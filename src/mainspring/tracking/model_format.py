@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from mainspring.blobs.trees import check_relative
 from mainspring.domain.data_type import DataType
 from mainspring.domain.signature import Feature, Signature
-from mainspring.kernel.errors import Invalid, Unavailable
+from mainspring.kernel.errors import Invalid, Rejected, Unavailable
+from mainspring.tracking.loaders import lightgbm, onnx, xgboost
+from mainspring.tracking.loaders.port import LoadedModel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +28,38 @@ MLMODEL = "MLmodel"
 EXAMPLE = "input_example.json"
 # Packages whose types skops may build: they come from distributions, not from the model's author.
 TRUSTED_PACKAGES = frozenset({"sklearn", "numpy", "scipy", "builtins", "collections", "datetime"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What a folder's files may do when they are loaded.
+
+    pickle: be pickles, which run whatever they like.
+    code: bring modules of their own, or need MLflow, which runs what the folder names.
+    """
+
+    pickle: bool = False
+    code: bool = False
+
+
+NO_TRUST = Trust()
+FULL_TRUST = Trust(pickle=True, code=True)
+
+
+def trust_of(text: str) -> Trust:
+    """A setting's words, apart by commas, or `none`; raises `Invalid`.
+
+    >>> trust_of("pickle")
+    Trust(pickle=True, code=False)
+    """
+    words = {word.strip() for word in text.split(",")} - {"", "none"}
+    if unknown := words - {"pickle", "code"}:
+        raise Invalid(
+            f"model_trust: {', '.join(sorted(unknown))[:80]!r} is nothing that models may bring",
+            hint="Write pickle, code, both apart by a comma, or none.",
+        )
+    return Trust(pickle="pickle" in words, code="code" in words)
+
 
 Predict = Callable[["pl.DataFrame"], "np.ndarray[Any, Any]"]
 
@@ -118,19 +152,22 @@ def read_example(folder: Path) -> "pl.DataFrame | None":
     return rows.select(_as_declared(feature) for feature in signature.inputs)
 
 
-def load_model(folder: Path) -> Predict:
+def load_model(folder: Path, trust: Trust = NO_TRUST) -> Predict:
     """The model in a folder as a function from a table to one answer per row.
 
-    Columns are taken by name, in the order of the signature. Runs code of the folder (pickles, its `code/`):
-    only ever called in a process of its own. Raises `Invalid` for a folder that can't be loaded,
-    `Unavailable` if a package that it needs is not installed.
+    Columns are taken by name, in the order of the signature. Without `trust` nothing of the folder is run: a
+    pickle and a folder's own code are refused. Raises `Invalid` for a folder that can't be loaded,
+    `Rejected` for one that asks for more trust than it has, `Unavailable` if a package that it needs is not
+    installed.
     """
     description = describe_folder(folder)
     settings = description.flavors.get("python_function", {})
-    native = description.flavors.get("sklearn")
-    if native is None and settings.get("loader_module") != "mlflow.sklearn":
+    if (loaded := _native(folder, description)) is not None:
+        return _predictor(loaded.predict, description, loaded.container)
+    if not _is_estimator(description):
+        check_trust(trust.code, "code", f"a model of the flavor {description.flavor!r}")
         return _with_mlflow(folder, description)
-    estimator = load_estimator(folder, description)
+    estimator = load_estimator(folder, description, trust)
     method = getattr(estimator, str(settings.get("predict_fn", "predict")), None)
     if method is None:
         raise Invalid(
@@ -139,24 +176,58 @@ def load_model(folder: Path) -> Predict:
     return _predictor(method, description, _container(estimator, description))
 
 
-def load_estimator(folder: Path, description: ModelDescription | None = None) -> Any:
+def load_estimator(
+    folder: Path, description: ModelDescription | None = None, trust: Trust = NO_TRUST
+) -> Any:
     """The object itself that was saved; see `load_model` for what that runs."""
     description = description or describe_folder(folder)
     settings = description.flavors.get("python_function", {})
-    native = description.flavors.get("sklearn", {})
-    if code := native.get("code") or settings.get("code"):
-        _put_on_path(_inside(folder, str(code)))
-    path = _inside(folder, str(native.get("pickled_model") or settings.get("model_path", "")))
+    native = description.flavors.get("sklearn") or description.flavors.get("lightgbm") or {}
+    relative = native.get("pickled_model") or native.get("data") or settings.get("model_path", "")
+    path = _inside(folder, str(relative))
     if not path.is_file():
         raise Invalid(
             f"the model folder lacks its data file {path.name!r}", code="model_incomplete"
         )
+    if code := native.get("code") or settings.get("code"):
+        check_trust(trust.code, "code", "a model that brings code of its own")
+        _put_on_path(_inside(folder, str(code)))
     if native.get("serialization_format") == "skops":
         return _load_skops(path, native.get("skops_trusted_types") or [])
+    check_trust(trust.pickle, "pickle", "a pickled model")
     import cloudpickle
 
     with path.open("rb") as stream:
         return cloudpickle.load(stream)
+
+
+def check_trust(given: bool, word: str, what: str) -> None:
+    """Raise `Rejected` (code `not_trusted`) unless it is given."""
+    if not given:
+        raise Rejected(
+            f"{what} may run anything when it is loaded, which is refused here",
+            code="not_trusted",
+            hint=f"Save it in a format that holds data only, or let models bring {word!r} "
+            "(the setting model_trust).",
+        )
+
+
+def _native(folder: Path, description: ModelDescription) -> LoadedModel | None:
+    """A model whose library has a format of its own, which holds data only."""
+    flavors = description.flavors
+    if (found := flavors.get("lightgbm")) is not None and lightgbm.is_native(found):
+        return lightgbm.load(folder, found)
+    if (found := flavors.get("xgboost")) is not None:
+        return xgboost.load(folder, found)
+    if (found := flavors.get("onnx")) is not None:
+        return onnx.load(folder, found)
+    return None
+
+
+def _is_estimator(description: ModelDescription) -> bool:
+    """Whether the folder holds one object with scikit-learn's methods, pickled or by skops."""
+    loader = description.flavors.get("python_function", {}).get("loader_module")
+    return loader == "mlflow.sklearn" or bool({"sklearn", "lightgbm"} & set(description.flavors))
 
 
 def _load_skops(path: Path, listed: list[str]) -> Any:
@@ -225,7 +296,8 @@ def _container(estimator: Any, description: ModelDescription) -> str:
     if not hasattr(estimator, "feature_names_in_") and hasattr(estimator, "n_features_in_"):
         return "numpy"
     # Saved by MLflow, so it was trained on pandas; scikit-learn's own parts take polars as well.
-    return "pandas" if importlib.util.find_spec("pandas") else "polars"
+    without = "numpy" if "lightgbm" in description.flavors else "polars"
+    return "pandas" if importlib.util.find_spec("pandas") else without
 
 
 def _with_mlflow(folder: Path, description: ModelDescription) -> Predict:

@@ -3,6 +3,7 @@
 import importlib
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,13 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from mainspring.domain.data_type import DataType
-from mainspring.tracking.model_format import describe_folder, load_model
+from mainspring.tracking.model_format import (
+    FULL_TRUST,
+    NO_TRUST,
+    Trust,
+    describe_folder,
+    load_model,
+)
 from mainspring.tracking.model_writing import write_model
 
 pytestmark = pytest.mark.mlflow
@@ -70,7 +77,7 @@ def test_mlflow_loads_a_model_of_ours(kind: str, doubler: Any, tmp_path: Path) -
     told = json.loads(in_mlflow(PREDICT, tmp_path / "model").splitlines()[-1])
 
     few = pl.DataFrame({"hour": [3, 20], "temperature": [1.5, 25.0]})
-    np.testing.assert_allclose(told["answers"], load_model(tmp_path / "model")(few))
+    np.testing.assert_allclose(told["answers"], load_model(tmp_path / "model", FULL_TRUST)(few))
     assert told["inputs"] == ["hour", "temperature"]
     assert told["example"] == 5
 
@@ -103,7 +110,7 @@ def test_we_load_a_model_of_mlflow(form: str, tmp_path: Path) -> None:
     in_mlflow(SAVE, tmp_path / "model", form)
 
     description = describe_folder(tmp_path / "model")
-    answers = load_model(tmp_path / "model")(
+    answers = load_model(tmp_path / "model", FULL_TRUST)(
         pl.DataFrame({"weather": ["rain", "sun"], "hour": [5, 10]})
     )
 
@@ -114,3 +121,66 @@ def test_we_load_a_model_of_mlflow(form: str, tmp_path: Path) -> None:
         ("weather", DataType.STRING),
     ]
     np.testing.assert_allclose(answers, [15.0, 30.0])
+
+
+SAVE_OTHERS = """
+import sys
+import mlflow, numpy, pandas
+from mlflow.models import infer_signature
+
+folder, kind = sys.argv[1:]
+table = pandas.DataFrame({"hour": numpy.arange(200) % 24, "temperature": numpy.linspace(-5, 30, 200)})
+target = table["hour"] * 2.0 + table["temperature"]
+high = (target > 30).astype(int)
+if kind == "lightgbm booster":
+    import lightgbm, mlflow.lightgbm
+    model = lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(table, target), 20)
+    save = mlflow.lightgbm.save_model
+elif kind == "lightgbm classifier":
+    import lightgbm, mlflow.lightgbm
+    model = lightgbm.LGBMClassifier(verbose=-1, n_jobs=1, n_estimators=20).fit(table, high)
+    save = mlflow.lightgbm.save_model
+elif kind.startswith("xgboost"):
+    import xgboost, mlflow.xgboost
+    save = mlflow.xgboost.save_model
+    if kind == "xgboost booster":
+        model = xgboost.train({"nthread": 1}, xgboost.DMatrix(table, target), 20)
+    else:
+        model = xgboost.XGBClassifier(n_estimators=20, n_jobs=1).fit(table, high)
+else:
+    import mlflow.onnx
+    from skl2onnx import to_onnx
+    from sklearn.ensemble import GradientBoostingRegressor
+    fitted = GradientBoostingRegressor(n_estimators=20).fit(table.to_numpy(), target)
+    model = to_onnx(fitted, table.to_numpy().astype("float32")[:1])
+    save = mlflow.onnx.save_model
+given = {"serialization_format": "cloudpickle"} if kind == "lightgbm classifier" else {}
+signature = infer_signature(table, numpy.asarray([1.0]))
+save(model, folder, signature=signature, pip_requirements=[], **given)
+answers = mlflow.pyfunc.load_model(folder).predict(table)
+values = next(iter(answers.values())) if isinstance(answers, dict) else answers
+numpy.save(folder + ".npy", numpy.asarray(values, dtype=float).ravel())
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "trust"),
+    [
+        ("lightgbm booster", NO_TRUST),
+        ("lightgbm classifier", FULL_TRUST),
+        ("xgboost booster", NO_TRUST),
+        ("xgboost classifier", NO_TRUST),
+        ("onnx", NO_TRUST),
+    ],
+)
+def test_models_of_other_libraries_answer_as_in_mlflow_without_it(
+    kind: str, trust: Trust, tmp_path: Path
+) -> None:
+    in_mlflow(SAVE_OTHERS, tmp_path / "model", kind)
+    shuffled = pl.DataFrame({"temperature": np.linspace(-5, 30, 200), "hour": np.arange(200) % 24})
+
+    answers = load_model(tmp_path / "model", trust)(shuffled)
+
+    assert "mlflow" not in sys.modules
+    assert describe_folder(tmp_path / "model").flavor == kind.split(maxsplit=1)[0]
+    np.testing.assert_allclose(answers, np.load(tmp_path / "model.npy"), rtol=1e-5)

@@ -19,8 +19,10 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from mainspring.domain.data_type import DataType
 from mainspring.domain.signature import Feature, Signature
-from mainspring.kernel.errors import Invalid, Unavailable
+from mainspring.kernel.errors import Invalid, Rejected, Unavailable
 from mainspring.tracking.model_format import (
+    FULL_TRUST,
+    Trust,
     describe_folder,
     describe_model,
     load_model,
@@ -62,7 +64,7 @@ def test_a_saved_model_gives_the_same_answers(tmp_path: Path) -> None:
 
     write_model(tmp_path / "model", model, inputs=FRAME)
 
-    answers = load_model(tmp_path / "model")(FRAME)
+    answers = load_model(tmp_path / "model", FULL_TRUST)(FRAME)
     np.testing.assert_array_equal(answers, model.predict(FRAME))
 
 
@@ -71,7 +73,7 @@ def test_columns_are_taken_by_name_and_order(tmp_path: Path) -> None:
     write_model(tmp_path / "model", model, inputs=FRAME)
     shuffled = FRAME.select("weather", pl.lit(1).alias("extra"), "temperature", "hour")
 
-    answers = load_model(tmp_path / "model")(shuffled)
+    answers = load_model(tmp_path / "model", FULL_TRUST)(shuffled)
 
     np.testing.assert_array_equal(answers, model.predict(FRAME))
 
@@ -117,7 +119,7 @@ def test_users_own_code_travels_with_the_model(tmp_path: Path) -> None:
         sys.path.remove(str(project))
         del sys.modules["thinker_of_one_test"]
 
-    answers = load_model(tmp_path / "model")(FRAME)
+    answers = load_model(tmp_path / "model", FULL_TRUST)(FRAME)
 
     assert answers[0] == 42
     assert (tmp_path / "model" / "code" / "thinker_of_one_test.py").exists()
@@ -132,7 +134,7 @@ def test_a_users_estimator_is_pickled(tmp_path: Path) -> None:
         describe_folder(tmp_path / "model").flavors["sklearn"]["serialization_format"]
         == "cloudpickle"
     )
-    assert load_model(tmp_path / "model")(FRAME)[1] == 1.0
+    assert load_model(tmp_path / "model", FULL_TRUST)(FRAME)[1] == 1.0
 
 
 def test_a_transformer_with_a_lambda_is_pickled_too(tmp_path: Path) -> None:
@@ -141,7 +143,9 @@ def test_a_transformer_with_a_lambda_is_pickled_too(tmp_path: Path) -> None:
 
     write_model(tmp_path / "model", model, inputs=FRAME)
 
-    np.testing.assert_array_equal(load_model(tmp_path / "model")(FRAME), model.predict(FRAME))
+    np.testing.assert_array_equal(
+        load_model(tmp_path / "model", FULL_TRUST)(FRAME), model.predict(FRAME)
+    )
 
 
 def test_models_trained_on_arrays_are_given_arrays(tmp_path: Path) -> None:
@@ -151,7 +155,7 @@ def test_models_trained_on_arrays_are_given_arrays(tmp_path: Path) -> None:
     write_model(tmp_path / "model", model, inputs=numeric, container="numpy")
 
     np.testing.assert_allclose(
-        load_model(tmp_path / "model")(numeric), model.predict(numeric.to_numpy())
+        load_model(tmp_path / "model", FULL_TRUST)(numeric), model.predict(numeric.to_numpy())
     )
 
 
@@ -247,7 +251,7 @@ def test_a_model_folder_can_not_point_outside_itself(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("model.skops", "../../../etc/passwd"))
 
     with pytest.raises(Invalid, match="plain relative path"):
-        load_model(tmp_path / "model")
+        load_model(tmp_path / "model", FULL_TRUST)
 
 
 def test_undeclared_types_are_refused(tmp_path: Path) -> None:
@@ -257,16 +261,16 @@ def test_undeclared_types_are_refused(tmp_path: Path) -> None:
     skops.io.dump(Halver().fit(FRAME, TARGET), tmp_path / "model" / "model.skops")
 
     with pytest.raises(Invalid, match="does not declare"):
-        load_model(tmp_path / "model")
+        load_model(tmp_path / "model", FULL_TRUST)
 
 
 def test_flavors_that_need_mlflow_say_so(tmp_path: Path) -> None:
     (tmp_path / "MLmodel").write_text(
-        "flavors: {python_function: {loader_module: mlflow.xgboost}, xgboost: {}}"
+        "flavors: {python_function: {loader_module: mlflow.prophet}, prophet: {}}"
     )
 
     with pytest.raises(Unavailable, match="loaded by MLflow"):
-        load_model(tmp_path)
+        load_model(tmp_path, FULL_TRUST)
 
 
 def test_a_wrong_number_of_answers_is_refused(tmp_path: Path) -> None:
@@ -277,4 +281,70 @@ def test_a_wrong_number_of_answers_is_refused(tmp_path: Path) -> None:
     write_model(tmp_path / "model", Mean(), inputs=FRAME.head(1))
 
     with pytest.raises(Invalid, match="for 8 rows"):
-        load_model(tmp_path / "model")(FRAME)
+        load_model(tmp_path / "model", FULL_TRUST)(FRAME)
+
+
+NUMBERS = pl.DataFrame({"hour": [1.0, 2.0]})
+
+
+@pytest.mark.parametrize("trust", [Trust(), Trust(code=True)])
+def test_a_pickle_is_refused_without_trust(trust: Trust, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    write_model(folder, LinearRegression().fit(NUMBERS, [1.0, 2.0]), inputs=NUMBERS)
+    mlmodel = (folder / "MLmodel").read_text().replace("serialization_format: skops", "")
+    (folder / "MLmodel").write_text(mlmodel)
+
+    with pytest.raises(Rejected, match="a pickled model may run anything") as caught:
+        load_model(folder, trust)
+    assert caught.value.code == "not_trusted"
+
+
+def test_code_in_a_folder_is_refused_without_trust(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    write_model(folder, LinearRegression().fit(NUMBERS, [1.0, 2.0]), inputs=NUMBERS)
+    mlmodel = (folder / "MLmodel").read_text().replace("code: null", "code: code")
+    (folder / "MLmodel").write_text(mlmodel)
+    (folder / "code").mkdir()
+
+    with pytest.raises(Rejected, match="code of its own"):
+        load_model(folder, Trust(pickle=True))
+    assert str(folder / "code") not in sys.path
+
+
+def test_what_only_mlflow_can_load_is_refused_without_trust(tmp_path: Path) -> None:
+    text = "flavors: {python_function: {loader_module: os, env: {}}, prophet: {}}"
+    (tmp_path / "MLmodel").write_text(text)
+
+    with pytest.raises(Rejected, match="flavor 'prophet' may run anything"):
+        load_model(tmp_path, Trust(pickle=True))
+
+
+def test_a_class_that_is_not_xgboosts_is_not_made(tmp_path: Path) -> None:
+    text = "flavors: {xgboost: {data: m.ubj, model_class: subprocess.Popen}}"
+    (tmp_path / "MLmodel").write_text(text)
+    (tmp_path / "m.ubj").write_bytes(b"")
+
+    with pytest.raises(Invalid, match="no class of XGBoost"):
+        load_model(tmp_path, FULL_TRUST)
+
+
+@pytest.mark.parametrize("flavor", ["lightgbm", "xgboost", "onnx"])
+def test_a_data_file_outside_the_folder_is_not_read(flavor: str, tmp_path: Path) -> None:
+    (tmp_path / "MLmodel").write_text(f"flavors: {{{flavor}: {{data: ../../etc/passwd}}}}")
+
+    with pytest.raises(Invalid):
+        load_model(tmp_path, FULL_TRUST)
+
+
+@pytest.mark.parametrize(
+    ("flavor", "module"),
+    [("lightgbm", "lightgbm"), ("xgboost", "xgboost"), ("onnx", "onnxruntime")],
+)
+def test_a_library_that_is_missing_is_named_with_its_extra(
+    flavor: str, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "MLmodel").write_text(f"flavors: {{{flavor}: {{data: model}}}}")
+    monkeypatch.setitem(sys.modules, module, None)
+
+    with pytest.raises(Unavailable, match=rf"mainspring\[{flavor}\]"):
+        load_model(tmp_path)
