@@ -21,6 +21,16 @@ class RunStatus(StrEnum):
     KILLED = "KILLED"
 
 
+class RunPart(StrEnum):
+    """What belongs to a run and is read only when it is asked for."""
+
+    METRICS = "metrics"
+    PARAMS = "params"
+    TAGS = "tags"
+    INPUTS = "inputs"
+    MODELS = "models"
+
+
 class Lifecycle(StrEnum):
     ACTIVE = "active"
     DELETED = "deleted"

@@ -17,6 +17,7 @@ from mainspring.domain.run import (
     MetricPoints,
     ModelLink,
     Run,
+    RunPart,
     RunStatus,
 )
 from mainspring.kernel.digests import Digest
@@ -94,9 +95,10 @@ class UpdateRun(Request[Run], frozen=True, kw_only=True):
 
 
 class GetRun(Request[Run], frozen=True, kw_only=True):
-    """One run with its latest metrics, parameters, tags and inputs."""
+    """One run with its latest metrics, parameters, tags, inputs and models, or those of them in `parts`."""
 
     run: str
+    parts: tuple[RunPart, ...] = tuple(RunPart)
 
 
 class LogBatch(Request[None], frozen=True, kw_only=True):
@@ -124,9 +126,14 @@ class LogInputs(Request[None], frozen=True, kw_only=True):
 
 
 class SearchRuns(Request[Page[Run]], frozen=True, kw_only=True):
-    """Runs that match a filter in MLflow's search grammar, in the order asked for."""
+    """Runs that match a filter in MLflow's search grammar, in the order asked for.
+
+    Each comes with its latest metrics, parameters, tags, inputs and models, or those of them in `parts`: a
+    page of names costs little, whatever the runs logged.
+    """
 
     experiments: tuple[str, ...]
+    parts: tuple[RunPart, ...] = tuple(RunPart)
     filter: str = ""
     order_by: tuple[str, ...] = ()
     lifecycle: Lifecycle | None = Lifecycle.ACTIVE
@@ -159,7 +166,7 @@ class CompareMetric(Request[tuple[MetricPoints, ...]], frozen=True, kw_only=True
     and last point included. Every run is sampled by itself.
     """
 
-    runs: Annotated[tuple[str, ...], Meta(min_length=1, max_length=100)]
+    runs: Annotated[tuple[str, ...], Meta(max_length=100)]
     key: str
     first_step: int | None = None
     last_step: int | None = None

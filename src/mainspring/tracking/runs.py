@@ -1,11 +1,12 @@
 """Runs: beginning, changing, reading, ending."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
 
 from mainspring.domain.event import TrackingChanged
-from mainspring.domain.run import Lifecycle, Run, RunId, RunStatus
+from mainspring.domain.run import Lifecycle, Run, RunId, RunPart, RunStatus
 from mainspring.kernel.errors import Conflict, NotFound
 from mainspring.store.tx import Tx
 from mainspring.tracking import rules
@@ -47,7 +48,7 @@ def create_run(tx: Tx, request: CreateRun) -> Run:
 
 def update_run(tx: Tx, request: UpdateRun) -> Run:
     """Change a run; a run that ends without saying when ends now."""
-    before = run_of(tx, request.run)
+    before = run_of(tx, request.run, parts=())
     if request.lifecycle is msgspec.UNSET:
         _require_active(before.id, before.lifecycle)
     values, what = _changes(before, request, tx.now)
@@ -61,12 +62,12 @@ def update_run(tx: Tx, request: UpdateRun) -> Run:
 
 def get_run(tx: Tx, request: GetRun) -> Run:
     """One run, deleted or not; raises `NotFound`."""
-    return run_of(tx, request.run)
+    return run_of(tx, request.run, request.parts)
 
 
-def run_of(tx: Tx, id_: str) -> Run:
+def run_of(tx: Tx, id_: str, parts: Collection[RunPart] = tuple(RunPart)) -> Run:
     """The run of that id, for other use cases; raises `NotFound`."""
-    found = queries.run(tx, id_)
+    found = queries.run(tx, id_, parts)
     if found is None:
         raise _no_run(id_)
     return found

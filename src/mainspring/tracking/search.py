@@ -60,7 +60,7 @@ LOGGED_MODELS = Grammar(
 
 
 def search_runs(tx: Tx, request: SearchRuns) -> Page[Run]:
-    """One page of the runs that match, each with its metrics, parameters and tags."""
+    """One page of the runs that match, each with what is asked for of it."""
     items, token = runs.search_runs(
         tx,
         experiment_ids=request.experiments,
@@ -69,6 +69,7 @@ def search_runs(tx: Tx, request: SearchRuns) -> Page[Run]:
         order=_run_order(request.order_by),
         limit=request.limit,
         page_token=request.page_token,
+        parts=request.parts,
     )
     return Page(items=items, next_token=token)
 

@@ -7,7 +7,7 @@ import pytest
 
 from mainspring.app import App
 from mainspring.domain.event import TrackingChanged
-from mainspring.domain.run import Lifecycle, Metric, RunStatus
+from mainspring.domain.run import Lifecycle, Metric, RunPart, RunStatus
 from mainspring.kernel.errors import Conflict, Invalid, NotFound
 from mainspring.kernel.paging import token_of
 from mainspring.testing.apps import clock_of, emitted
@@ -22,6 +22,7 @@ from mainspring.tracking.requests import (
     ListExperiments,
     LogBatch,
     RemoveRunTag,
+    SearchRuns,
     UpdateExperiment,
     UpdateRun,
 )
@@ -275,3 +276,14 @@ def test_a_metric_of_many_runs_is_sampled_with_its_first_and_last_point(any_app:
         steps(first_step=1)
     with pytest.raises(NotFound):
         any_app.call(CompareMetric(runs=("run_unknown",), key="m"))
+
+
+def test_of_a_run_only_those_parts_are_read_that_are_asked_for(any_app: App) -> None:
+    run = any_app.call(CreateRun(experiment="0", name="a")).id
+    any_app.call(LogBatch(run=run, metrics=(Metric(key="m", value=1.0),), params={"p": "1"}))
+
+    bare = any_app.call(GetRun(run=run, parts=()))
+    page = any_app.call(SearchRuns(experiments=("0",), parts=(RunPart.PARAMS,))).items
+
+    assert (bare.name, bare.metrics, bare.params, bare.tags) == ("a", (), {}, {})
+    assert [(found.metrics, found.params) for found in page] == [((), {"p": "1"})]

@@ -1,6 +1,6 @@
 """SQL of runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -16,6 +16,7 @@ from mainspring.domain.run import (
     Lifecycle,
     Run,
     RunId,
+    RunPart,
     RunStatus,
 )
 from mainspring.domain.search import Clause, Order
@@ -73,9 +74,9 @@ def experiment_of_run(tx: Tx, id_: str) -> str | None:
     return found
 
 
-def run(tx: Tx, id_: str) -> Run | None:
+def run(tx: Tx, id_: str, parts: Collection[RunPart] = tuple(RunPart)) -> Run | None:
     rows = tx.execute(select(runs).where(runs.c.id == id_)).all()
-    return hydrated_runs(tx, rows)[0] if rows else None
+    return hydrated_runs(tx, rows, parts)[0] if rows else None
 
 
 def change_run(tx: Tx, id_: str, values: Mapping[str, object]) -> None:
@@ -95,14 +96,20 @@ def add_run_params(tx: Tx, id_: str, params: Mapping[str, str]) -> dict[str, str
     return add_pairs(tx, run_params, "run", id_, params)
 
 
-def hydrated_runs(tx: Tx, rows: Sequence[Row[Any]]) -> list[Run]:
-    """Rows of runs with all that belongs to them, by a number of queries that does not grow with them."""
+def hydrated_runs(
+    tx: Tx, rows: Sequence[Row[Any]], parts: Collection[RunPart] = tuple(RunPart)
+) -> list[Run]:
+    """Rows of runs with what is asked for of them, by a number of queries that does not grow with them."""
     ids = [row.id for row in rows]
-    params = pairs_of(tx, run_params, "run", ids)
-    tags = pairs_of(tx, run_tags, "run", ids)
-    metrics = latest_of_runs(tx, ids)
-    inputs = inputs_of(tx, ids)
-    models = models_of(tx, ids)
+
+    def of(part: RunPart) -> Sequence[str]:
+        return ids if part in parts else ()
+
+    params = pairs_of(tx, run_params, "run", of(RunPart.PARAMS))
+    tags = pairs_of(tx, run_tags, "run", of(RunPart.TAGS))
+    metrics = latest_of_runs(tx, of(RunPart.METRICS))
+    inputs = inputs_of(tx, of(RunPart.INPUTS))
+    models = models_of(tx, of(RunPart.MODELS))
     return [
         Run(
             id=RunId(row.id),
@@ -175,6 +182,7 @@ def search_runs(
     order: Sequence[Order],
     limit: int,
     page_token: str | None,
+    parts: Collection[RunPart],
 ) -> tuple[list[Run], str | None]:
     """One page of runs, and the token of the next."""
     rows, token = search(
@@ -187,4 +195,4 @@ def search_runs(
         limit=limit,
         page_token=page_token,
     )
-    return hydrated_runs(tx, rows), token
+    return hydrated_runs(tx, rows, parts), token
