@@ -75,7 +75,7 @@ def faults(before: "Profile", now: "Profile", *, labels: "Iterable[str]" = ()) -
             found += _damaged(old, column)
             if column.name not in names:
                 found += [*_other_unit(old, column), *_shifted(old, column)]
-        found += _leaks(before, now, labels)
+        found += [f for f in _leaks(before, now, labels) if f.columns[0] not in names]
     return tuple(found)
 
 
