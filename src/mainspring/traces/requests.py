@@ -19,7 +19,7 @@ from mainspring.domain.trace import (
 )
 from mainspring.kernel.paging import Page
 
-TraceName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.\-]+$")]
+GivenId = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.\-]+$")]
 SomeTraces = Annotated[tuple[str, ...], Meta(max_length=1000)]
 
 
@@ -58,13 +58,13 @@ class GivenAssessment(msgspec.Struct, frozen=True, kw_only=True):
     overrides: str | None = None
     valid: bool = True
     created_at: datetime | None = None
-    id: TraceName | None = None
+    id: GivenId | None = None
 
 
 class TellTrace(Request[Trace], frozen=True, kw_only=True):
     """Say how a trace went as a whole; what is said here is not changed by spans that come later."""
 
-    trace: TraceName
+    trace: GivenId
     experiment: str
     state: TraceState
     started_at: datetime

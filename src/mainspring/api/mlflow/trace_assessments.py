@@ -9,7 +9,7 @@ from mainspring.api.mlflow.handle import Call
 from mainspring.api.mlflow.trace_json import assessment_json
 from mainspring.api.mlflow.wire import Json, Params
 from mainspring.app import App
-from mainspring.domain.trace import AssessmentError, AssessmentKind
+from mainspring.domain.trace import Assessment, AssessmentError, AssessmentKind
 from mainspring.kernel.codec import convert, decode
 from mainspring.kernel.errors import Invalid
 from mainspring.traces.requests import (
@@ -142,7 +142,7 @@ def _instant(text: str) -> datetime:
     return found.astimezone()
 
 
-def _answer(found: Any) -> Json:
+def _answer(found: Assessment) -> Json:
     return {"assessment": assessment_json(found)}
 
 
