@@ -10,6 +10,7 @@ from mainspring.kernel.durations import parse_duration
 from mainspring.kernel.errors import Invalid
 
 DEFAULT_HOME = ".mainspring"
+_LEAST_TOKEN_LENGTH = 16
 _LEAST_KEPT = timedelta(days=1)
 
 
@@ -23,6 +24,7 @@ class Settings:
     serving_port: where predictions are answered.
     url: a running server; when set, commands talk to it instead of opening the home.
     token: what such commands show to it.
+    serving_token: what callers must show to the predictor, 16 characters or more; empty means nothing.
     model_trust: what models may bring into worker processes: `pickle`, `code`, both, or `none`. Read from
         the environment by those processes themselves.
     webhook_networks: networks, apart by commas, that webhooks may reach although they are not public.
@@ -36,6 +38,7 @@ class Settings:
     serving_port: int = 5001
     url: str = ""
     token: str = ""
+    serving_token: str = ""
     model_trust: str = "pickle,code"
     webhook_networks: str = ""
     keep_predictions: str = ""
@@ -88,6 +91,7 @@ def load_settings(
         name: _port(name, given.pop(name)) for name in ("port", "serving_port") if name in given
     }
     _check_kept(str(given.get("keep_predictions", "")))
+    _check_token(str(given.get("serving_token", "")))
     return Settings(home=home, **ports, **{name: str(value) for name, value in given.items()})  # type: ignore[arg-type]  # names and types were just checked
 
 
@@ -99,6 +103,14 @@ def _port(name: str, value: str | int | Path) -> int:
     if not 0 <= port <= 65535:
         raise Invalid(f"{name} is {str(value)!r}", hint="A port is a number from 0 to 65535.")
     return port
+
+
+def _check_token(text: str) -> None:
+    if text and (len(text) < _LEAST_TOKEN_LENGTH or not text.isascii() or " " in text):
+        raise Invalid(
+            f"serving_token is no good: it takes {_LEAST_TOKEN_LENGTH} or more ASCII characters, no spaces",
+            hint="Make one with `openssl rand -hex 24`.",
+        )
 
 
 def _check_kept(text: str) -> None:

@@ -87,6 +87,7 @@ async def _serve(settings: Settings, listening: socket.socket, heart: Heart) -> 
         flusher,
         metrics,
         is_loopback=settings.is_loopback,
+        token=settings.serving_token,
     )
     metrics.log_dropped.set_function(lambda: prediction_log.dropped_count)
     url = url_of(listening, settings.host)

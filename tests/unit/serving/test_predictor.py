@@ -8,9 +8,11 @@ import polars as pl
 import pytest
 
 from mainspring.app import App
+from mainspring.config import load_settings
 from mainspring.domain.prediction import Label, Prediction
 from mainspring.domain.rollout import Strategy
 from mainspring.domain.service import RolloutPolicy, ServicePolicy
+from mainspring.kernel.errors import Invalid
 from mainspring.serving.log import reader
 from mainspring.serving.log.writer import recover
 from mainspring.serving.requests import (
@@ -336,3 +338,34 @@ def test_overload_and_slowness_have_statuses_of_their_own(live_app: App) -> None
 
 def test_question_helper_makes_valid_calls() -> None:
     assert a_question(x=1.0)["inputs"][0]["shape"] == [1]
+
+
+def test_a_predictor_with_a_token_answers_only_those_who_show_it(
+    live_app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "correct-horse-battery"
+    monkeypatch.setenv("MAINSPRING_SERVING_TOKEN", token)
+    a_declared_service(live_app)
+    promoted(live_app, a_judged_version(live_app, a_trick_model(), INPUTS))
+    path, question = "/v2/models/demand/infer", a_question(x=21.0)
+
+    def asked(authorization: str) -> int:
+        headers = {"Authorization": authorization} if authorization else {}
+        return predictor.ask("POST", path, question, headers)[0]
+
+    with a_predictor(live_app.settings.home) as predictor:
+        predictor.wait_ready()
+        refused = ["", token, f"Bearer {token}x", "Bearer ", f"Basic {token}", "Bearer \xff"]
+        assert [asked(text) for text in refused] == [401] * len(refused)
+        assert predictor.ask("GET", "/metrics")[0] == 401
+        assert predictor.ask("POST", "/v2/models/demand/labels", [])[0] == 401
+        assert asked(f"Bearer {token}") == asked(f"bearer {token}") == 200
+    assert len(logged(live_app)) == 2
+
+
+@pytest.mark.parametrize(
+    "token", ["short", "with a space in its middle", "ein-sehr-böses-Kennwort"]
+)
+def test_a_token_that_protects_little_is_refused(token: str, tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="serving_token"):
+        load_settings({"MAINSPRING_SERVING_TOKEN": token}, home=tmp_path)

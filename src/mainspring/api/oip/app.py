@@ -1,5 +1,6 @@
 """The ASGI application of the serving process."""
 
+import hmac
 import logging
 import secrets
 import time
@@ -31,12 +32,15 @@ from mainspring.serving.runtime import Arms, Runtime
 
 log = logging.getLogger(__name__)
 
+_OPEN = frozenset({"/v2/health/live", "/v2/health/ready", "/health", "/ping"})
+"""Paths of probes, which carry no token and learn nothing but whether it is well."""
+
 
 class PredictApp:
     """Answers everything that is asked of a serving process.
 
     `is_loopback` says that only this machine may ask: then the Host header must name it, so that a page
-    in a browser can't reach it by another name.
+    in a browser can't reach it by another name. With a `token`, everything but the health endpoints asks for it.
     """
 
     def __init__(
@@ -47,12 +51,14 @@ class PredictApp:
         metrics: Metrics,
         *,
         is_loopback: bool = True,
+        token: str = "",
     ) -> None:
         self._runtime = runtime
         self._answerer = answerer
         self._flusher = flusher
         self._metrics = metrics
         self._is_loopback = is_loopback
+        self._token = token.encode()
         self.has_routing = False
         self.draining = False
         self._counters: dict[tuple[str, str, int], tuple[Any, Any]] = {}
@@ -282,6 +288,14 @@ class PredictApp:
         origin = call.headers.get(b"origin")
         if origin is not None and urlsplit(origin.decode("latin-1")).netloc != host:
             raise NotThisWay(403, "pages of other sites may not ask this server")
+        if self._token and call.path not in _OPEN and not self._shows_token(call):
+            raise NotThisWay(
+                401, "this server asks for its token, as `Authorization: Bearer TOKEN`"
+            )
+
+    def _shows_token(self, call: Call) -> bool:
+        scheme, _, shown = call.headers.get(b"authorization", b"").partition(b" ")
+        return scheme.lower() == b"bearer" and hmac.compare_digest(shown.strip(), self._token)
 
     def _children(self, call: Call) -> tuple[Any, Any]:
         key = (call.method, call.route, call.status)

@@ -73,6 +73,8 @@ class Call:
             status = 413
         else:
             status = status_of(error)
+        if status == 401:
+            more = (*more, (b"www-authenticate", b"Bearer"))
         if status in (429, 503):
             more = (*more, (b"retry-after", b"1"))
         text = f"{error.message}. {error.hint}" if error.hint else error.message
@@ -81,7 +83,7 @@ class Call:
             body |= {"error_code": _MLFLOW.get(status, "INTERNAL_ERROR"), "message": text}
         self.status = status
         # What was not read of the body would be taken for the next request.
-        closing = self.closing or status in (413, 415, 421)
+        closing = self.closing or status in (401, 413, 415, 421)
         await send_json(self._send, status, _encode(body), closing=closing, more=more)
 
 

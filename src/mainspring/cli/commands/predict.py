@@ -31,7 +31,9 @@ def _ask(session: Session, service: str, records: list[Any]) -> tuple[Any, list[
 
     url = f"{_serving_url(session)}/services/{service}/invocations"
     try:
-        response = httpx.post(url, json={"dataframe_records": records}, timeout=60)
+        response = httpx.post(
+            url, json={"dataframe_records": records}, headers=_token_of(session), timeout=60
+        )
     except httpx.TransportError as error:
         raise Unavailable(
             f"nothing answers at {url}: {error}",
@@ -42,6 +44,11 @@ def _ask(session: Session, service: str, records: list[Any]) -> tuple[Any, list[
     if response.status_code != 200:
         raise _refused(response.status_code, body)
     return body, [str(value) for value in body["predictions"]]
+
+
+def _token_of(session: Session) -> dict[str, str]:
+    token = session.settings.serving_token
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _serving_url(session: Session) -> str:
@@ -65,5 +72,11 @@ def _records(text: str) -> list[Any]:
 
 def _refused(status: int, body: Any) -> Exception:
     message = str(body.get("message") or body.get("error") if isinstance(body, dict) else body)
-    kind = {404: "not_found", 429: "unavailable", 503: "unavailable", 504: "unavailable"}
+    kind = {
+        401: "denied",
+        404: "not_found",
+        429: "unavailable",
+        503: "unavailable",
+        504: "unavailable",
+    }
     return KINDS[kind.get(status, "invalid")](message, code="prediction_refused")

@@ -1,5 +1,6 @@
 """The demo's `mainspring up`: a process of its own, as a user would start it."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -36,6 +37,8 @@ class EngineRoom:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                # The story's callers have no token.
+                env={**os.environ, "MAINSPRING_SERVING_TOKEN": ""},
                 # Ctrl-C is the story's to handle: it ends this process in order.
                 start_new_session=True,
             )
