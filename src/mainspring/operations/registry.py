@@ -114,6 +114,15 @@ OPERATIONS = (
         route="POST /model-versions/search",
     ),
     Operation(
+        name="version.diff",
+        request=requests.DiffModelVersions,
+        run="mainspring.registry.compare:diff_model_versions",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /models/{model}/versions/{number}/diff",
+        command="model diff model number other",
+    ),
+    Operation(
         name="gate.record",
         request=requests.RecordGateResults,
         run="mainspring.registry.gates:record_gate_results",

@@ -10,6 +10,7 @@ from mainspring.domain.gate import GateResult
 from mainspring.domain.model import ModelVersion, RegisteredModel
 from mainspring.domain.request import Request
 from mainspring.domain.signature import Signature
+from mainspring.domain.version_diff import VersionDiff
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.paging import Page
 
@@ -134,6 +135,18 @@ class GetModelVersionById(Request[ModelVersion], frozen=True, kw_only=True):
     """One version by its id."""
 
     id: str
+
+
+class DiffModelVersions(Request[VersionDiff], frozen=True, kw_only=True):
+    """What differs between two versions: metrics, parameters, data, code, environment, signature.
+
+    The other version is of the same model unless `other_model` names another.
+    """
+
+    model: str
+    number: int
+    other: int
+    other_model: str | None = None
 
 
 class RecordGateResults(Request[ModelVersion], frozen=True, kw_only=True):

@@ -5,11 +5,14 @@ import pytest
 from mainspring.app import App
 from mainspring.blobs.trees import put_manifest
 from mainspring.domain.actor import Actor, ActorKind, Role
+from mainspring.domain.data_type import DataType
 from mainspring.domain.dataset import Manifest, ManifestEntry
 from mainspring.domain.event import AliasMoved, ApprovalGiven, GatesEvaluated, RegistryDeleted
 from mainspring.domain.gate import Gate, GateOutcome, GateResult
 from mainspring.domain.model import ModelVersion
 from mainspring.domain.service import ApprovalPolicy, RetrainPolicy, ServiceSpec
+from mainspring.domain.signature import Feature, Signature
+from mainspring.domain.version_diff import Where
 from mainspring.kernel.digests import Digest, digest_bytes
 from mainspring.kernel.errors import Conflict, Denied, Invalid, NotFound, Rejected
 from mainspring.registry.aliases import move_alias
@@ -18,6 +21,7 @@ from mainspring.registry.requests import (
     DeleteAlias,
     DeleteModel,
     DeleteModelVersion,
+    DiffModelVersions,
     GetModel,
     GetModelVersion,
     GiveApproval,
@@ -34,7 +38,7 @@ from mainspring.registry.requests import (
 )
 from mainspring.services.requests import ApplyService
 from mainspring.testing.apps import TESTER, emitted
-from mainspring.tracking.requests import CreateRun
+from mainspring.tracking.requests import CreateRun, LogBatch
 
 ALICE = Actor(kind=ActorKind.PERSON, name="alice", role=Role.APPROVER)
 
@@ -300,3 +304,36 @@ def test_a_prompt_is_no_model(any_app: App) -> None:
         any_app.call(RegisterModelVersion(model="greeting", manifest=a_manifest(any_app)))
     with pytest.raises(Conflict, match="already taken by a prompt"):
         any_app.call(CreateModel(model="greeting"))
+
+
+def test_two_versions_are_compared_in_all_that_made_them(any_app: App) -> None:
+    code, other_code = (any_app.blobs.put_bytes(text) for text in (b"code", b"other code"))
+    runs = []
+    for depth in ("6", "8"):
+        run = any_app.call(CreateRun(experiment="0"))
+        any_app.call(LogBatch(run=run.id, params={"depth": depth, "rate": "0.1"}))
+        runs.append(run.id)
+    one = Signature(inputs=(Feature(name="hour", type=DataType.INTEGER),))
+    other = Signature(inputs=(Feature(name="hour", type=DataType.FLOAT, nullable=True),))
+    a_version(any_app, run=runs[0], metrics={"rmse": 50.0}, project=code, signature=one)
+    a_version(
+        any_app, b"new", run=runs[1], metrics={"rmse": 48.5}, project=other_code, signature=other
+    )
+
+    diff = any_app.call(DiffModelVersions(model="demand", number=1, other=2))
+    none = any_app.call(DiffModelVersions(model="demand", number=1, other=1))
+
+    assert (diff.one, diff.other, diff.same_bytes) == (
+        "demand version 1",
+        "demand version 2",
+        False,
+    )
+    assert [(c.where, c.name, c.before, c.after) for c in diff.changes] == [
+        (Where.METRIC, "rmse", "50", "48.5"),
+        (Where.PARAM, "depth", "6", "8"),
+        (Where.CODE, "project", code, other_code),
+        (Where.SIGNATURE, "hour", "integer", "float or missing"),
+    ]
+    assert (none.same_bytes, none.changes) == (True, ())
+    with pytest.raises(NotFound):
+        any_app.call(DiffModelVersions(model="demand", number=1, other=3))
