@@ -217,6 +217,29 @@ def test_a_file_comes_back_as_it_went_and_never_as_a_page(
     assert [a.path for a in app.call(ListArtifacts(root=f"0/{run}/artifacts"))] == ["sub/page.html"]
 
 
+def test_a_bit_that_flipped_on_the_disk_is_told_and_nothing_damaged_sent(
+    app: App, browser: Browser, run: str
+) -> None:
+    browser.put(f"{FILES}/0/{run}/artifacts/model.bin", content=b"weights" * 1000)
+    [stored] = app.call(ListArtifacts(root=f"0/{run}/artifacts"))
+    path = app.blobs.path_of(stored.digest)
+    damaged = bytearray(path.read_bytes())
+    damaged[3500] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(damaged)
+
+    for url in (
+        f"{FILES}/0/{run}/artifacts/model.bin",
+        f"/get-artifact?run_id={run}&path=model.bin",
+    ):
+        for headers in ({}, {"Range": "bytes=0-9"}):
+            given = browser.get(url, headers=headers)
+
+            assert (given.status_code, given.json()["error_code"]) == (500, "DATA_LOSS")
+            assert "no longer those bytes" in given.json()["message"]
+            assert str(app.settings.home) not in given.text
+
+
 def test_an_empty_file_is_a_file(browser: Browser, run: str) -> None:
     location = f"{FILES}/0/{run}/artifacts/empty"
     browser.put(location, content=b"")

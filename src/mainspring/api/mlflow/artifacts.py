@@ -166,6 +166,8 @@ def _download(app: App) -> Endpoint:
 
 async def _sent(app: App, location: Location) -> Response:
     artifact = await run_in_threadpool(file_at, app, location)
+    # Before the first byte goes: once it has gone, a client can't be told any more that the rest is damaged.
+    await run_in_threadpool(app.blobs.verify, artifact.digest)
     return FileResponse(
         app.blobs.path_of(artifact.digest),
         media_type="application/octet-stream",
