@@ -48,7 +48,6 @@ SECTIONS: dict[str, dict[str, str]] = {
         "predict": "Ask a service for predictions.",
         "experiment": "Make and list experiments.",
         "model": "Read registered models; move their aliases.",
-        "import": "Take over what another tool keeps.",
     },
     "Watch": {
         "status": "What is running and how it is doing, on one screen.",
@@ -103,7 +102,6 @@ HAND_WRITTEN = {
     "trace": "mainspring.cli.commands.trace:trace",
     "audit": "mainspring.cli.commands.audit:audit",
     "rollback": "mainspring.cli.commands.rollback:rollback",
-    "import": "mainspring.cli.commands.take_over:take_over",
     "fsck": "mainspring.cli.commands.fsck:fsck",
     "gc": "mainspring.cli.commands.gc:gc",
 }

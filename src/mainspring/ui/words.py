@@ -132,6 +132,7 @@ def _sentence(event: Event, names: Names) -> Markup:
             return Markup("{} {}").format(what, _run(id_) if id_.startswith("run_") else id_)
     return (
         _work(event, names)
+        or _registry(event)
         or _release(event, names)
         or Markup("{}").format(_spelt(type(event).__name__))
     )
@@ -152,7 +153,7 @@ def _about_quarantine(
 
 
 def _work(event: Event, names: Names) -> Markup | None:
-    """Runs, models and gates."""
+    """Runs and gates."""
     match event:
         case events.RunRequested(run=run, pipeline=pipeline):
             return Markup("asked for a run of {}: {}").format(pipeline, _run(run))
@@ -162,14 +163,24 @@ def _work(event: Event, names: Names) -> Markup | None:
             return Markup("finished step {} of {}: {}").format(node, _run(run), _past(state))
         case events.RunFinished(run=run, state=state):
             return Markup("finished {}: {}").format(_run(run), _past(state))
-        case events.ModelRegistered(model=model):
-            return Markup("made the model {}").format(link(links.to_model(model), model))
-        case events.ModelVersionRegistered(model=model, number=number):
-            return Markup("registered {}").format(version_link(model, number))
         case events.GatesEvaluated(version=version, passed=passed):
             return Markup("judged {}: it {} its gates").format(
                 names.model_link(version), "passed" if passed else "did not pass"
             )
+        case events.ApprovalGiven(version=version, approved=approved):
+            return Markup("{} {}").format(
+                "approved" if approved else "refused to approve", names.model_link(version)
+            )
+    return None
+
+
+def _registry(event: Event) -> Markup | None:
+    """Models, their versions, and who is told of them."""
+    match event:
+        case events.ModelRegistered(model=model):
+            return Markup("made the model {}").format(link(links.to_model(model), model))
+        case events.ModelVersionRegistered(model=model, number=number):
+            return Markup("registered {}").format(version_link(model, number))
         case events.AliasMoved(model=model, alias=alias, to=to):
             target = version_link(model, to) if to is not None else Markup("nothing")
             return Markup("pointed {} of {} at {}").format(alias, model, target)
@@ -184,10 +195,6 @@ def _work(event: Event, names: Names) -> Markup | None:
             return Markup("{} the webhook {}").format(what, name)
         case events.RegistryDeleted(model=model, number=number):
             return Markup("deleted {}").format(f"{model} v{number}" if number else model)
-        case events.ApprovalGiven(version=version, approved=approved):
-            return Markup("{} {}").format(
-                "approved" if approved else "refused to approve", names.model_link(version)
-            )
     return None
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mainspring.cli.commands.take_over import take_over
 from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
 
@@ -11,6 +12,10 @@ from mainspring.cli.session import Session
 @click.group(name="import")
 def import_() -> None:
     """Take over what other tools hold. What can't be carried over is listed, never dropped in silence."""
+
+
+for _command in take_over.commands.values():
+    import_.add_command(_command)
 
 
 @import_.command(name="great-expectations")
