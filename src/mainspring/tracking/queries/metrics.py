@@ -90,21 +90,20 @@ def _series_of(
 
 
 def _known(tx: Tx, run_id: str, keys: list[str]) -> dict[str, _Series]:
-    if tx.is_sqlite:
-        # SQLite's planner is at its best with few values; beyond, all of the run's are read at once.
-        if len(keys) > 50:
-            rows = tx.execute_sql(_SELECT.format("?") + ">= ''", (run_id,))
+    found: dict[str, _Series] = {}
+    for some in chunks(keys, IDS_AT_ONCE):
+        if tx.is_sqlite:
+            marks = ", ".join("?" * len(some))
+            rows = tx.execute_sql(_SELECT.format("?") + f"IN ({marks})", (run_id, *some))
         else:
-            marks = ", ".join("?" * len(keys))
-            rows = tx.execute_sql(_SELECT.format("?") + f"IN ({marks})", (run_id, *keys))
-    else:
-        rows = tx.execute_sql(
-            _SELECT.format("%s") + "= ANY(%s) ORDER BY number FOR NO KEY UPDATE", (run_id, keys)
-        )
-    return {
-        key: _Series(number, Point(step, at, value))
-        for key, number, step, at, value in map(tuple, rows)
-    }
+            rows = tx.execute_sql(
+                _SELECT.format("%s") + "= ANY(%s) ORDER BY number FOR NO KEY UPDATE",
+                (run_id, list(some)),
+            )
+        for row in rows.all():
+            key, number, step, at, value = tuple(row)
+            found[key] = _Series(number, Point(step, at, value))
+    return found
 
 
 def _append(tx: Tx, rows: list[tuple[int, int, int, float | None]]) -> None:
