@@ -9,7 +9,7 @@ from mainspring.kernel.errors import NotFound
 from mainspring.store.tx import Tx
 from mainspring.tracking import rules
 from mainspring.tracking.experiments import active_experiment
-from mainspring.tracking.queries import inputs
+from mainspring.tracking.queries import artifacts, inputs
 from mainspring.tracking.queries import logged_models as queries
 from mainspring.tracking.requests import (
     CreateLoggedModel,
@@ -63,6 +63,9 @@ def update_logged_model(tx: Tx, request: UpdateLoggedModel) -> LoggedModel:
         tx.emit(TrackingChanged(id=before.id, what=f"logged model {what}"))
     if request.lifecycle is not msgspec.UNSET:
         queries.change_logged_model(tx, before.id, lifecycle=request.lifecycle.value)
+        if request.lifecycle is Lifecycle.DELETED:
+            # A deleted logged model can't come back, so neither can its files; versions name their own.
+            artifacts.forget_roots(tx, [f"{before.experiment}/models/{before.id}/artifacts"])
         tx.emit(TrackingChanged(id=before.id, what=f"logged model {request.lifecycle.value}"))
     return queries.logged_model(tx, before.id) or before
 

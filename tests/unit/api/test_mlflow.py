@@ -384,6 +384,21 @@ def test_a_version_keeps_its_bytes_whatever_becomes_of_the_logged_model(
     assert by_name.content == b"weights"
 
 
+def test_a_deleted_logged_model_leaves_only_the_bytes_that_a_version_needs(
+    app: App, browser: Browser, logged_model: dict[str, Any]
+) -> None:
+    id_ = logged_model["model_id"]
+    root = logged_model["artifact_uri"].removeprefix("mlflow-artifacts:/")
+    post(browser, "/model-versions/create", name="demand", source=f"models:/{id_}")
+
+    assert browser.request("DELETE", f"{BASE}/logged-models/{id_}").status_code == 200
+
+    assert browser.get(f"{FILES}/{root}/model.skops").status_code == 404
+    assert app.call(ListArtifacts(root=root)) == ()
+    asked = {"name": "demand", "version": "1", "path": "model.skops"}
+    assert browser.get("/model-versions/get-artifact", params=asked).content == b"weights"
+
+
 def test_each_registration_is_a_version_as_with_mlflows_own_server(
     browser: Browser, logged_model: dict[str, Any]
 ) -> None:

@@ -1,5 +1,6 @@
 """A day's work on the command line, in a real home: from a table to a declared service."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -7,9 +8,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from mainspring.app import open_app
 from mainspring.blobs.local import LocalBlobs
 from mainspring.cli.demo.folder import example_folder
 from mainspring.cli.main import run_command
+from mainspring.config import Settings
+from mainspring.domain.run import Lifecycle
+from mainspring.testing.apps import TESTER
+from mainspring.tracking.requests import CreateRun, RecordArtifact, UpdateRun
 
 
 @pytest.fixture(autouse=True)
@@ -227,6 +233,33 @@ def test_only_bytes_that_nothing_needs_are_swept(
     assert blobs.exists(stray)
     assert ask(capsys, "gc", "--older-than", "0s", "--delete") == _swept(1, 11, deleted=True)
     assert not blobs.exists(stray)
+    assert run_command(["fsck"]) == 0
+
+
+def test_a_deleted_runs_files_free_the_disk_once_that_is_asked_for(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.closing(open_app(Settings(home=home), actor=TESTER)) as app:
+        stored = app.blobs.put_bytes(b"weights of a deleted run")
+        shared = app.blobs.put_bytes(b"the same in a run that stays")
+        deleted, kept = (app.call(CreateRun(experiment="0")).id for _ in range(2))
+        for run, digest in ((deleted, stored), (deleted, shared), (kept, shared)):
+            root = f"0/{run}/artifacts"
+            app.call(
+                RecordArtifact(
+                    root=root, path=digest, digest=digest, size_bytes=app.blobs.size_bytes(digest)
+                )
+            )
+        app.call(UpdateRun(run=deleted, lifecycle=Lifecycle.DELETED))
+
+    now = ["gc", "--older-than", "0s"]
+    assert run_command([*now, "--deleted-runs"]) == 2
+    capsys.readouterr()
+    assert ask(capsys, *now, "--delete") == _swept(0, 0, deleted=True)
+    assert ask(capsys, *now, "--delete", "--deleted-runs") == _swept(1, 24, deleted=True)
+
+    blobs = LocalBlobs(home / "blobs")
+    assert (blobs.exists(stored), blobs.exists(shared)) == (False, True)
     assert run_command(["fsck"]) == 0
 
 
