@@ -114,9 +114,11 @@ def _ingest(tracker: Tracker, clients: int) -> tuple[float, int]:
 
 
 def _fill(tracker: Tracker, exports: int) -> None:
-    with contextlib.closing(tracker.connect()) as connection:
-        for _ in range(exports):
-            if not _send(connection, _export()):
+    for _ in range(exports):
+        body = _export()
+        # A connection for each: on a busy machine an idle one is closed before the next export is made.
+        with contextlib.closing(tracker.connect()) as connection:
+            if not _send(connection, body):
                 raise RuntimeError(f"{tracker.name} did not take an export")
 
 
