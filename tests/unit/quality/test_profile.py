@@ -208,3 +208,18 @@ def test_whole_numbers_and_fractions_merge_into_fractions() -> None:
     assert (merged.type, merged.distinct_count) == (DataType.FLOAT, 3)
     assert merged.distinct is not None
     assert merged.distinct.estimate == 3
+
+
+def test_a_profile_of_before_texts_and_correlations_is_still_read() -> None:
+    frame = pl.DataFrame({"x": [1.0, 2.0, None], "w": ["a", "b", "a"]})
+    document = msgspec.msgpack.decode(encode_profile(profile_table(frame)))
+    for key in ("together", "extremes"):
+        del document["profile"][key]
+    for column in document["profile"]["columns"]:
+        del column["texts"], column["activity"]
+
+    old = decode_profile(msgspec.msgpack.encode(document))
+
+    assert (old.together, old.extremes, old.columns[1].texts) == (None, (), None)
+    assert old.merge(profile_table(frame)).row_count == 6
+    assert old.merge(profile_table(frame)).columns[1].texts is not None
