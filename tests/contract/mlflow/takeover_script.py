@@ -42,7 +42,11 @@ def main(uri: str) -> None:
             with mlflow.start_run(nested=True, run_name="inner"):
                 mlflow.log_metric("mae", 9.0)
             mlflow.sklearn.log_model(
-                model, name="model", registered_model_name="demand", params={"alpha": "1"}
+                model,
+                name="model",
+                registered_model_name="demand",
+                params={"alpha": "1"},
+                pip_requirements=["scikit-learn"],
             )
     client.set_registered_model_tag("demand", "owner", "ann")
     client.update_registered_model("demand", description="How many rides.")

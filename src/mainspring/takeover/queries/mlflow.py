@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -51,7 +52,8 @@ class MlflowTables:
         self._engine = _engine(url)
         self._connection = _connect(self._engine)
         found = MetaData()
-        names = set(inspect(self._connection).get_table_names())
+        with _failing_clearly(self._engine):
+            names = set(inspect(self._connection).get_table_names())
         missing = [name for name in _NEEDED if name not in names]
         if missing:
             self.close()
@@ -136,16 +138,20 @@ class MlflowTables:
             .where(c.run_uuid.in_(runs))
             .order_by(c.run_uuid, c.key, c.step, c.timestamp)
         )
-        streamed = self._connection.execution_options(yield_per=_READ_AT_ONCE).execute(query)
-        for part in streamed.partitions():
-            for row in part:
-                yield row.run_uuid, row.key, row.step, row.timestamp, row.value, bool(row.is_nan)
+        with _failing_clearly(self._engine):
+            streamed = self._connection.execute(
+                query, execution_options={"yield_per": _READ_AT_ONCE}
+            )
+            for part in streamed.partitions():
+                for run, key, step, at, value, is_nan in part:
+                    yield run, key, step, at, value, bool(is_nan)
 
     def _here(self, query: Any, table: Table) -> Any:
         return query.where(table.c.workspace == _HERE) if "workspace" in table.c else query
 
     def _all(self, query: Any) -> Sequence[Row[Any]]:
-        return self._connection.execution_options(yield_per=None).execute(query).all()
+        with _failing_clearly(self._engine):
+            return self._connection.execute(query).all()
 
 
 def _engine(url: str) -> Engine:
@@ -168,10 +174,17 @@ def _engine(url: str) -> Engine:
 
 
 def _connect(engine: Engine) -> Connection:
-    try:
+    with _failing_clearly(engine):
         return engine.connect()
+
+
+@contextmanager
+def _failing_clearly(engine: Engine) -> Iterator[None]:
+    try:
+        yield
     except SQLAlchemyError as error:
         shown = engine.url.render_as_string(hide_password=True)
         raise Unavailable(
-            f"the MLflow database {shown} can't be opened", hint="Is the path or host right?"
+            f"the MLflow database {shown} can't be read",
+            hint="Is the path or host right, and is the server up? Then run it again.",
         ) from error
