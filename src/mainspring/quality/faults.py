@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mainspring.domain.data_type import DataType
-from mainspring.quality.catalogue.distributions import distribution_distance
+from mainspring.quality.distances import distribution_distance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
