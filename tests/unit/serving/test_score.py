@@ -71,3 +71,16 @@ def test_a_model_that_misbehaves_is_a_clear_error(
             table=table,
             timeout_seconds=3.0 if error is Unavailable else 60.0,
         )
+
+
+def test_a_pickle_is_refused_where_models_are_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sklearn.linear_model import LinearRegression
+
+    monkeypatch.setenv("MAINSPRING_MODEL_TRUST", "code")
+
+    with pytest.raises(Invalid, match="a pickled model may run anything"):
+        scored(tmp_path, a_trick_model(), INPUTS)
+    of_skops = scored(tmp_path, LinearRegression().fit(INPUTS, [2.0, 4.0]), INPUTS)
+    assert of_skops.predictions == pytest.approx([2.0, 4.0])
