@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Corrupt, NotFound
@@ -74,7 +74,7 @@ def _named_in(app: "App", reference: Reference, found: Findings) -> list[Digest]
         if app.blobs.size_bytes(reference.digest) > _LARGEST_INDEX_BYTES:
             return []
         with app.blobs.open(reference.digest) as stream:
-            if stream.read(1) != b"{":
+            if stream.read(1) not in (b"{", b"["):
                 return []
         content = app.blobs.read(reference.digest)
     except Corrupt:
@@ -88,10 +88,18 @@ def _named_in(app: "App", reference: Reference, found: Findings) -> list[Digest]
         index = json.loads(content)
     except ValueError:
         return []
-    if reference.kind is Kind.OUTPUTS and not (index.keys() <= _INDEX_FIELDS):
+    if reference.kind is Kind.OUTPUTS and not _is_index(index):
         return []  # a step's own JSON, which may say whatever it likes
     return [Digest(each) for each in DIGEST.findall(content.decode())]
 
 
+def _is_index(index: Any) -> bool:
+    """Whether JSON is a manifest, an evaluation, or a list of results that are kept one by one."""
+    if isinstance(index, list):
+        return all(isinstance(each, dict) and each.keys() == _RESULT_FIELDS for each in index)
+    return isinstance(index, dict) and index.keys() <= _INDEX_FIELDS
+
+
 # The fields of a manifest and of an evaluation (`domain/dataset.py`, `domain/evaluation.py`).
 _INDEX_FIELDS = {"entries", "values", "model", "table", "target", "reference"}
+_RESULT_FIELDS = {"kind", "digest", "summary"}

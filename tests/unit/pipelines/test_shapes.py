@@ -8,8 +8,10 @@ import time
 import pytest
 
 import mainspring as ms
+from mainspring.cli.bytes_in_use import unreferenced, walk
 from mainspring.domain.pipeline import PipelineRunState, ValueKind
 from mainspring.kernel.errors import Invalid
+from mainspring.pipelines.values import items_of
 from mainspring.server.control import create_app_on
 from mainspring.testing.flows import Flow
 from mainspring.testing.web import Browser
@@ -356,3 +358,28 @@ def test_the_page_of_a_run_shows_its_shape(flow: Flow) -> None:
     assert "square, for each" in of_mapped
     assert "53 came before" in of_mapped
     assert "Log of square[7]" in of_item
+
+
+def test_what_lists_hold_is_kept_by_gc(flow: Flow) -> None:
+    flow.write(
+        """
+import polars as pl
+
+@ms.step
+def parts() -> list[pl.DataFrame]:
+    return [pl.DataFrame({"x": [i]}) for i in range(3)]
+
+@ms.pipeline
+def flow():
+    return parts()
+"""
+    )
+    run = flow.run()
+    items = items_of(run.outputs[0], flow.app.blobs)
+    assert items is not None
+
+    found = walk(flow.app)
+
+    assert found.problems == []
+    assert {item.digest for item in items} <= found.needed.keys()
+    assert list(unreferenced(flow.app, found)) == []
