@@ -9,9 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import lightgbm
 import mlflow
 import numpy as np
 import pandas as pd
+import xgboost
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.tracking import MlflowClient
 from sklearn.linear_model import LinearRegression
@@ -217,6 +219,27 @@ def models(client: MlflowClient, experiment: str) -> None:
     client.delete_logged_model(info.model_id)
 
 
+def boosters() -> None:
+    mlflow.lightgbm.autolog()
+    mlflow.xgboost.autolog()
+    table = pd.DataFrame({"a": np.arange(200.0), "b": np.arange(200.0) ** 2})
+    target = table["a"] * 2
+    with mlflow.start_run() as light:
+        rows = lightgbm.Dataset(table, target)
+        lightgbm.train({"verbose": -1, "num_threads": 1}, rows, 5, valid_sets=[rows])
+    with mlflow.start_run() as extreme:
+        matrix = xgboost.DMatrix(table, label=target)
+        xgboost.train({"nthread": 1}, matrix, 5, evals=[(matrix, "train")], verbose_eval=False)
+    mlflow.lightgbm.autolog(disable=True)
+    mlflow.xgboost.autolog(disable=True)
+    found = [mlflow.get_run(run.info.run_id) for run in (light, extreme)]
+    saw["boosters"] = {
+        "metrics": [sorted(run.data.metrics) for run in found],
+        "params": [len(run.data.params) > 3 for run in found],
+        "models": [len(run.outputs.model_outputs) for run in found],
+    }
+
+
 def stages(client: MlflowClient) -> None:
     client.transition_model_version_stage("demand", "1", "Production")
     client.transition_model_version_stage(
@@ -234,4 +257,5 @@ if __name__ == "__main__":
     the_experiment = experiments(the_client)
     runs(the_client, the_experiment)
     models(the_client, the_experiment)
+    boosters()
     print("SAW " + json.dumps(saw))

@@ -155,6 +155,14 @@ def test_autolog_records_a_training(saw: dict[str, Any]) -> None:
     assert models["autolog_outputs"] == 1
 
 
+def test_autolog_records_boosters(saw: dict[str, Any]) -> None:
+    assert saw["boosters"] == {
+        "metrics": [["training-l2"], ["train-rmse"]],
+        "params": [True, True],
+        "models": [1, 1],
+    }
+
+
 def test_models_load_by_run_alias_number_and_id_and_answer_alike(saw: dict[str, Any]) -> None:
     assert saw["models"]["predictions"] == pytest.approx([1.0] * 5)
     assert saw["models"]["signature"] == "['temp': double (required), 'wind': double (required)]"
