@@ -26,7 +26,8 @@ def read_manifest(blobs: BlobStore, digest: Digest) -> Manifest:
 
 
 def put_folder(blobs: BlobStore, root: Path) -> Manifest:
-    """Store every file below a folder; raises `Invalid` for links and special files.
+    """Store every file below a folder; raises `Invalid` for links, special files and names that could
+    not be laid out again.
 
     Empty folders are not kept.
     """
@@ -41,6 +42,7 @@ def put_files(blobs: BlobStore, root: Path, paths: list[str]) -> Manifest:
     """Store some files below a folder, named by their paths relative to it."""
     entries = []
     for path in sorted(paths):
+        _check_storable(path)
         digest = blobs.put_file(root / path)
         entries.append(ManifestEntry(path=path, digest=digest, size_bytes=blobs.size_bytes(digest)))
     return Manifest(entries=tuple(entries))
@@ -105,5 +107,20 @@ def _files_below(root: Path) -> list[tuple[str, int]]:
                     code="special_file",
                     hint="Links, sockets and devices are not kept; copy the real file in.",
                 )
-            found.append((path.relative_to(root).as_posix(), mode.st_size))
+            relative = path.relative_to(root).as_posix()
+            _check_storable(relative)
+            found.append((relative, mode.st_size))
     return found
+
+
+def _check_storable(path: str) -> None:
+    # Refused before a byte is stored: a version that can't be checked out again would be lost data.
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise Invalid(
+            f"the file name {path!r} is not UTF-8",
+            code="bad_path",
+            hint="Rename the file; a manifest keeps names as text.",
+        ) from None
+    check_relative(path)

@@ -217,3 +217,20 @@ def test_a_file_without_permission_is_refused(blobs: LocalBlobs, folder: Path) -
 
     with pytest.raises(Invalid, match="permission denied"):
         ingest(blobs, folder / "a.csv")
+
+
+@pytest.mark.parametrize("name", [b"a\\b.bin", b"caf\xe9.bin"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_name_that_could_not_be_checked_out_again_is_refused(
+    blobs: LocalBlobs, tmp_path: Path, name: bytes, alone: bool
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    path = folder / os.fsdecode(name)
+    path.write_bytes(b"x")
+
+    with pytest.raises(Invalid) as caught:
+        ingest(blobs, path if alone else folder)
+
+    assert caught.value.code == "bad_path"
+    assert not list(blobs.digests())
