@@ -41,14 +41,27 @@ def take_over_runs(tx: Tx, request: TakeOverRuns) -> int:
 
 
 def take_over_points(tx: Tx, request: TakeOverPoints) -> int:
-    """Keep points, those that are here already once; raises `NotFound` for a run that is not here."""
+    """Keep points, those that are here already once.
+
+    Raises `Invalid` for columns that don't fit together or values that can't be kept, `NotFound` for a run
+    that is not here.
+    """
     by_run: dict[str, list[Metric]] = defaultdict(list)
     for series in request.series:
+        if not len(series.values) == len(series.steps) == len(series.timestamps_ms):
+            raise Invalid(
+                f"the points of {series.key[:100]!r} have {len(series.values)} values, "
+                f"{len(series.steps)} steps and {len(series.timestamps_ms)} timestamps",
+                code="uneven_columns",
+            )
         columns = zip(series.values, series.steps, series.timestamps_ms, strict=True)
-        by_run[series.run] += [
+        metrics = [
             Metric(key=series.key, value=value, step=step, timestamp_ms=at)
             for value, step, at in columns
         ]
+        for metric in metrics:
+            rules.check_metric(metric)
+        by_run[series.run] += metrics
     experiments = queries.experiments_of_runs(tx, sorted(by_run))
     for run, metrics in sorted(by_run.items()):
         if run not in experiments:
