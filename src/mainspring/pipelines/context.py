@@ -36,7 +36,9 @@ class StepContext:
             return
         self._told = now
         part = self.scratch / f"{PROGRESS_FILE}.part"
-        part.write_text(json.dumps({"done": done, "total": total, "text": text}))
+        # Counts may be numpy's, which JSON doesn't know.
+        told = {"done": float(done), "total": None if total is None else float(total), "text": text}
+        part.write_text(json.dumps(told))
         os.replace(part, self.scratch / PROGRESS_FILE)
 
 

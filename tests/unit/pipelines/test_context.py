@@ -63,8 +63,9 @@ def test_progress_is_kept_among_the_lines(flow: Flow) -> None:
         """
 @ms.step
 def fit() -> int:
+    import numpy as np
     for tree in range(1, 101):
-        ms.current_step().progress(tree, 100, "trees")
+        ms.current_step().progress(np.int64(tree), 100, "trees")
     return 1
 
 @ms.pipeline
