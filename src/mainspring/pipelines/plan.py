@@ -100,9 +100,9 @@ def parts_of(node: Node, progress: Progress) -> Iterator[Part]:
         yield Part(node, index)
 
 
-def next_instant(progress: Progress) -> float | None:
-    """The next instant at which a step that waits to be tried again may begin."""
-    waiting = [at for node, at in progress.not_before.items() if node not in progress.active]
+def next_instant(progress: Progress, now: float) -> float | None:
+    """The next instant after `now` at which a step that waits to be tried again may begin."""
+    waiting = [at for part, at in progress.not_before.items() if at > now]
     return min(waiting, default=None)
 
 

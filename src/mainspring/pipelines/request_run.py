@@ -80,14 +80,16 @@ def _parent(tx: Tx, request: RequestRun) -> RunId | None:
             raise Invalid("steps can only be kept from a run: name the parent")
         return None
     parent = run_of(tx, request.parent)
-    done = {attempt.node for attempt in queries.steps_of(tx, parent.id) if attempt.is_done}
-    nodes = {node.id for node in request.graph.nodes}
-    if missing := sorted(set(request.kept) - (done & nodes)):
-        raise Invalid(
-            f"the step {missing[0]!r} can't be kept: run {parent.id} has no result of it that the "
-            "pipeline uses",
-            code="no_such_step",
-        )
+    done = {a.node: len(a.outputs) for a in queries.steps_of(tx, parent.id) if a.is_done}
+    wanted = {node.id: node.output_count or 1 for node in request.graph.nodes}
+    for name in request.kept:
+        if name not in wanted or done.get(name) != wanted[name]:
+            raise Invalid(
+                f"the step {name!r} can't be kept: run {parent.id} has no result of it that the "
+                "pipeline can use",
+                code="no_such_step",
+                hint="It returns something else now, perhaps: fork from it, or from a step before it.",
+            )
     return parent.id
 
 

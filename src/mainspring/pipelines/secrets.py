@@ -7,11 +7,11 @@ MASK = "***"
 # A shorter value would be found by chance in ordinary text.
 _SHORTEST = 6
 _SECRET = re.compile(
-    r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|PWD|CREDENTIALS?|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SAS|DSN)(_|$|S$)",
+    r"PASS(WORD|WD|PHRASE)?S?$|PWD$|(^|_)(TOKEN|SECRET|CREDENTIAL|API_?KEY|SAS|DSN)S?(_|$)|_(KEY|AUTH|PAT|COOKIE)S?$",
     re.IGNORECASE,
 )
-_NOT_SECRET = frozenset({"PWD", "OLDPWD"})
-_IN_URL = re.compile(r"(?<=://)([^/\s:@]+):([^/\s@]+)(?=@)")
+_NOT_SECRET = re.compile(r"(OLD)?PWD$|.*PUBLIC_KEY$")
+_IN_URL = re.compile(r"(?<=://)([^\s:@/]*):(\S+)(?=@)")
 
 
 class Masker:
@@ -25,7 +25,7 @@ class Masker:
         values = {
             line
             for name, value in environment.items()
-            if name not in _NOT_SECRET and _SECRET.search(name)
+            if not _NOT_SECRET.match(name) and _SECRET.search(name)
             for line in value.splitlines()
             if len(line.strip()) >= _SHORTEST
         }

@@ -17,7 +17,8 @@ from mainspring.kernel.codec import decode
 from mainspring.kernel.errors import Invalid
 from mainspring.pipelines.plan import Progress, can_begin, parts_of, picked
 from mainspring.pipelines.task import Argument, Kept, Plain
-from mainspring.pipelines.values import items_of, listed
+from mainspring.pipelines.tracing import is_plain
+from mainspring.pipelines.values import items_of, listed, put_json
 
 MAX_ITEMS = 100_000
 
@@ -160,4 +161,9 @@ class Settler:
                 code="bad_map",
                 hint="Return a list from the step that gives it, or pass one.",
             )
-        return [Kept(item) if isinstance(item, StoredValue) else Plain(item) for item in given]
+        return [
+            Kept(item if isinstance(item, StoredValue) else put_json(item, self._blobs))
+            if isinstance(item, StoredValue) or not is_plain(item)
+            else Plain(item)
+            for item in given
+        ]

@@ -45,8 +45,7 @@ def encode(
     if _is_array(value):
         return _stored(ValueKind.ARRAY, _npy(value), f"{value.dtype}{list(value.shape)}", blobs)
     if is_exact_json(value):
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return _stored(ValueKind.JSON, text.encode(), _short(text), blobs)
+        return put_json(value, blobs)
     if _is_list_of_kinds(value):
         items = [
             encode(item, blobs, scratch=scratch, project=project, what=f"{what}, item {number}")
@@ -54,6 +53,12 @@ def encode(
         ]
         return listed(items, blobs)
     return _stored(ValueKind.PICKLE, _pickled(value, what), _short(_type_name(value)), blobs)
+
+
+def put_json(value: Any, blobs: BlobStore) -> StoredValue:
+    """Keep what JSON holds exactly; NaN and infinities as Python writes them."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _stored(ValueKind.JSON, text.encode(), _short(text), blobs)
 
 
 def listed(items: Sequence[StoredValue], blobs: BlobStore) -> StoredValue:

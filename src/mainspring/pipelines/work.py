@@ -22,7 +22,14 @@ from mainspring.domain.pipeline import (
     ValueKind,
 )
 from mainspring.domain.request import Call
-from mainspring.kernel.errors import Conflict, Invalid, MainspringError, Unavailable
+from mainspring.kernel.errors import (
+    Conflict,
+    Corrupt,
+    Invalid,
+    MainspringError,
+    NotFound,
+    Unavailable,
+)
 from mainspring.pipelines.assignment import task_for, threads
 from mainspring.pipelines.attempt import Attempt, Outcome
 from mainspring.pipelines.cache_keys import CacheKey, cache_key
@@ -97,6 +104,7 @@ class RunWork:
         self._flushed = time.monotonic()
         self._failure: str | None = None
         self._known: dict[str, CacheEntry] = {}
+        self._is_hurried = False
 
     def go(self) -> None:
         """Raises `Conflict` (`lease_lost`) when another worker has the run."""
@@ -115,6 +123,12 @@ class RunWork:
         self._selector.register(self._heart, selectors.EVENT_READ, self._heart.seen)
         try:
             self._loop()
+        except MainspringError as error:
+            if isinstance(error, Unavailable | Conflict):
+                raise
+            # Left as it is, the run would be taken up again and again, and others never.
+            self._stop_all(StepState.CANCELLED)
+            self._finish(PipelineRunState.FAILED, error=str(error))
         finally:
             if self._zygote is not None:
                 self._zygote.close()
@@ -190,22 +204,31 @@ class RunWork:
                 self._stop_all(StepState.CANCELLED)
                 self._finish(PipelineRunState.FAILED, error=self._failure)
                 return
-            self._begin_ready()
+            if not self._begin_ready():
+                continue
             if all(has_ended(node.id, self._progress) for node in self._run.graph.nodes):
                 self._succeed()
                 return
-            if self._failure is None:
-                self._wait()
+            self._wait()
 
-    def _begin_ready(self) -> None:
+    def _begin_ready(self) -> bool:
+        """Begin what can begin; False if the run can't go on."""
+        until = time.monotonic() + FLUSH_SECONDS
+        self._is_hurried = False
         while True:
             self._settle()
             now = time.monotonic()
+            if self._failure is not None:
+                return False
+            if now > until:
+                # A long row of known results must not keep us from hearing that we should stop.
+                self._is_hurried = True
+                return True
             parts = ready(self._run.graph, self._progress, now=now, cpus=self._cpus)
             # A step that was found in the cache may free others at once.
             begun = [self._begin(part) for part in parts]
             if not any(begun):
-                return
+                return True
 
     def _settle(self) -> None:
         """End what takes no process."""
@@ -226,7 +249,7 @@ class RunWork:
                 else:
                     self._progress.done[settled.node.id] = settled.outputs
                 self._watch(step)
-        except Invalid as error:
+        except (Invalid, NotFound, Corrupt) as error:
             self._failure = self._failure or str(error)
 
     def _begin(self, part: Part) -> bool:
@@ -355,10 +378,11 @@ class RunWork:
 
     def _patience(self) -> float:
         """How long to wait at most: steps are looked after, and `stop` is heard, several times a second."""
-        until = next_instant(self._progress)
-        if until is None:
-            return FLUSH_SECONDS
-        return min(FLUSH_SECONDS, max(0.0, until - time.monotonic()))
+        if self._is_hurried:
+            return 0.0
+        now = time.monotonic()
+        until = next_instant(self._progress, now)
+        return FLUSH_SECONDS if until is None else min(FLUSH_SECONDS, until - now)
 
     def _forks(self) -> Zygote:
         """What steps are forked from, made for the first that isn't found in the cache."""

@@ -627,3 +627,31 @@ def test_training_again_gives_the_same_bytes(flow: Flow) -> None:
 
     assert run.error is None
     assert run.outputs[0] == run.outputs[1]
+
+
+def test_a_run_that_can_not_go_on_ends_and_lets_others_work(flow: Flow) -> None:
+    flow.write(
+        """
+@ms.step
+def numbers() -> list[int]:
+    return [1, 2]
+
+@ms.step
+def show(x: int) -> int:
+    return x
+
+@ms.pipeline
+def flow():
+    return show.map(numbers())
+"""
+    )
+    first = flow.run()
+    (numbers,) = (step for step in flow.steps(first) if step.node == "numbers")
+    path = flow.app.blobs.path_of(numbers.outputs[0].digest)
+    path.chmod(0o644)
+    path.write_text("[1, 3]")
+
+    run = flow.run()
+
+    assert run.state is PipelineRunState.FAILED
+    assert numbers.outputs[0].digest in (run.error or "")

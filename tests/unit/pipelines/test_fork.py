@@ -146,3 +146,18 @@ def flow(plus: int = 0):
 
     assert flow.value(run) == 15
     assert flow.count("square") == 3
+
+
+def test_a_result_of_another_shape_is_not_kept(flow: Flow) -> None:
+    flow.write(THREE)
+    (flow.marks / "mended").touch()
+    before = flow.run()
+    flow.write(
+        THREE.replace("def first(x: int) -> int:", "def first(x: int) -> tuple[int, int]:")
+        .replace("return x + 1", "return x + 1, x")
+        .replace("a = first(x)", "a, b = first(x)")
+        .replace("third(second(a), a)", "third(second(a), b)")
+    )
+
+    with pytest.raises(Invalid, match="the step 'first' can't be kept"):
+        forked(flow, before, "second")

@@ -63,7 +63,8 @@ def test_a_failed_step_waits_its_time() -> None:
 
     assert ready(DIAMOND, progress, now=4.9, cpus=2) == []
     assert names(ready(DIAMOND, progress, now=5.0, cpus=2)) == ["a"]
-    assert next_instant(progress) == 5.0
+    assert next_instant(progress, now=4.0) == 5.0
+    assert next_instant(progress, now=5.0) is None
 
 
 def test_what_is_recorded_tells_how_far_a_run_is() -> None:

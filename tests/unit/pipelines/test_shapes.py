@@ -383,3 +383,40 @@ def flow():
     assert found.problems == []
     assert {item.digest for item in items} <= found.needed.keys()
     assert list(unreferenced(flow.app, found)) == []
+
+
+def test_an_undecided_branch_begins_nothing(flow: Flow) -> None:
+    flow.write(
+        BRANCHES.replace(
+            "return n > 10", "import numpy as np\n    return np.float64(n) > 10"
+        ).replace('return f"small {n}"', 'mark("small"); return f"small {n}"')
+    )
+
+    run = flow.run()
+
+    assert run.state is PipelineRunState.FAILED
+    assert flow.count("small") == 0
+
+
+def test_items_that_are_no_finite_numbers_arrive_as_they_are(flow: Flow) -> None:
+    flow.write(
+        """
+@ms.step
+def numbers() -> list[float]:
+    return [1.5, float("nan"), float("inf"), None]
+
+@ms.step
+def show(x: float) -> str:
+    return repr(x)
+
+@ms.step
+def join(texts: list[str]) -> str:
+    return " ".join(texts)
+
+@ms.pipeline
+def flow():
+    return join(show.map(numbers()))
+"""
+    )
+
+    assert flow.value(flow.run()) == "1.5 nan inf None"

@@ -14,6 +14,7 @@ _MARKS = {
 }
 COMMENT_MARK = "<!-- mainspring ci -->"
 _LONGEST_DETAIL = 4000
+_LONGEST_LINE = 500
 
 
 def markdown(verdict: Verdict) -> str:
@@ -67,7 +68,7 @@ def junit(verdict: Verdict) -> str:
 
 def _junit_case(suite: ElementTree.Element, name: str, case: Case) -> None:
     element = ElementTree.SubElement(
-        suite, "testcase", classname=f"{name}.{case.suite}", name=case.name
+        suite, "testcase", classname=_printable(f"{name}.{case.suite}"), name=_printable(case.name)
     )
     detail = _printable(case.detail)
     if case.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
@@ -82,7 +83,7 @@ def _junit_case(suite: ElementTree.Element, name: str, case: Case) -> None:
 
 def _service(service: ServiceVerdict) -> list[str]:
     compared = f", compared with version {service.champion}" if service.champion else ""
-    lines = [f"### {service.service}: {_word(service.passed)}{compared}", ""]
+    lines = [f"### {_escaped(service.service)}: {_word(service.passed)}{compared}", ""]
     lines += _cases(service.cases)
     if service.metrics:
         lines += [
@@ -100,7 +101,8 @@ def _cases(cases: Iterable[Case]) -> list[str]:
     lines = []
     for case in cases:
         first, *rest = (case.detail or case.outcome.value).splitlines()
-        lines.append(f"- {_MARKS[case.outcome]} **{case.suite}, {case.name}**: {_escaped(first)}")
+        name = f"{_escaped(case.suite)}, {_escaped(case.name)}"
+        lines.append(f"- {_MARKS[case.outcome]} **{name}**: {_escaped(first)}")
         if rest:
             detail = "\n".join(rest).strip("\n")[:_LONGEST_DETAIL].replace("```", "'''")
             lines += ["", "  ```text", *(f"  {line}" for line in detail.splitlines()), "  ```", ""]
@@ -131,7 +133,7 @@ def _names(names: tuple[str, ...]) -> str:
         step = name.partition("[")[0]
         found[step] = found.get(step, 0) + ("[" in name)
     told = [f"{name} ({count} items)" if count else name for name, count in found.items()]
-    return ", ".join(told) or "none"
+    return _escaped(", ".join(told)) or "none"
 
 
 def _word(passed: bool) -> str:
@@ -139,12 +141,15 @@ def _word(passed: bool) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that may hold anything, as a line of a Markdown table or list."""
-    for mark in "\\`*_|<>[]":
+    """Text that may hold anything, as part of a line of a Markdown table or list."""
+    text = " ".join(text.split())
+    text = text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
+    for mark in "\\`*_|<>[]&~#":
         text = text.replace(mark, "\\" + mark)
     return text
 
 
 def _printable(text: str) -> str:
     """Without the control characters that XML can't hold."""
+    text = text.encode(errors="replace").decode()
     return "".join(c for c in text if c in "\t\n" or (c >= " " and c not in "\ufffe\uffff"))
