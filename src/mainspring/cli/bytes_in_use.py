@@ -1,19 +1,19 @@
 """Walking from rows to bytes and through manifests: what is referenced, missing or damaged."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mainspring.domain.dataset import Manifest
+from mainspring.domain.evaluation import Evaluation
+from mainspring.domain.pipeline import StoredValue
+from mainspring.kernel.codec import decode
 from mainspring.kernel.digests import Digest
-from mainspring.kernel.errors import Corrupt, NotFound
-from mainspring.store.references import DIGEST, Kind, Reference, references
+from mainspring.kernel.errors import Corrupt, Invalid, NotFound
+from mainspring.store.references import Kind, Reference, references, results
 
 if TYPE_CHECKING:
     from mainspring.app import App
-
-# Manifests, evaluations and references are JSON; what is larger is data, which names no other bytes.
-_LARGEST_INDEX_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class Findings:
     """What a walk found. `needed` maps every digest that a row needs, however far, to that row."""
 
     needed: dict[Digest, str] = field(default_factory=dict)
+    followed: set[tuple[Digest, Kind]] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -51,55 +52,48 @@ def unreferenced(app: "App", found: Findings) -> Iterator[Digest]:
 
 
 def _follow(app: "App", reference: Reference, found: Findings) -> None:
-    if reference.digest in found.needed:
+    """Note a reference, and what the bytes behind it name; the same bytes may be met as several kinds."""
+    if (reference.digest, reference.kind) in found.followed:
         return
-    found.needed[reference.digest] = reference.place
-    if not app.blobs.exists(reference.digest):
-        found.problems.append(
-            Problem(digest=reference.digest, what="missing", needed_by=reference.place)
-        )
-        return
-    if reference.kind is Kind.PLAIN:
-        return
-    inside = _named_in(app, reference, found)
-    for digest in inside:
-        # A model in an evaluation is a manifest: whatever is inside an index is looked into as well.
-        kind = Kind.OUTPUTS if reference.kind is Kind.OUTPUTS else Kind.PLAIN
-        _follow(app, Reference(place=reference.place, digest=digest, kind=kind), found)
+    found.followed.add((reference.digest, reference.kind))
+    if reference.digest not in found.needed:
+        found.needed[reference.digest] = reference.place
+        if not app.blobs.exists(reference.digest):
+            found.problems.append(
+                Problem(digest=reference.digest, what="missing", needed_by=reference.place)
+            )
+    if reference.kind is not Kind.PLAIN:
+        for inner in _named_in(app, reference, found):
+            _follow(app, inner, found)
 
 
-def _named_in(app: "App", reference: Reference, found: Findings) -> list[Digest]:
-    """The digests that an index (manifest or evaluation) names; none for data."""
+def _named_in(app: "App", reference: Reference, found: Findings) -> list[Reference]:
+    """What an index names; one that can't be read names nothing, and is a problem."""
+    place = reference.place
     try:
-        if app.blobs.size_bytes(reference.digest) > _LARGEST_INDEX_BYTES:
-            return []
-        with app.blobs.open(reference.digest) as stream:
-            if stream.read(1) not in (b"{", b"["):
-                return []
         content = app.blobs.read(reference.digest)
-    except Corrupt:
-        found.problems.append(
-            Problem(digest=reference.digest, what="damaged", needed_by=reference.place)
-        )
-        return []
+        match reference.kind:
+            case Kind.MANIFEST:
+                entries = decode(content, Manifest, what="manifest").entries
+                return [_plain(place, entry.digest) for entry in entries]
+            case Kind.EVALUATION:
+                return list(_of_evaluation(decode(content, Evaluation, what="evaluation"), place))
+            case _:
+                return list(results(decode(content, tuple[StoredValue, ...], what="list"), place))
     except NotFound:
-        return []  # deleted since we looked; the caller said that it is missing
-    try:
-        index = json.loads(content)
-    except ValueError:
+        return []  # noted as missing
+    except (Corrupt, Invalid):
+        found.problems.append(Problem(digest=reference.digest, what="damaged", needed_by=place))
         return []
-    if reference.kind is Kind.OUTPUTS and not _is_index(index):
-        return []  # a step's own JSON, which may say whatever it likes
-    return [Digest(each) for each in DIGEST.findall(content.decode())]
 
 
-def _is_index(index: Any) -> bool:
-    """Whether JSON is a manifest, an evaluation, or a list of results that are kept one by one."""
-    if isinstance(index, list):
-        return all(isinstance(each, dict) and each.keys() == _RESULT_FIELDS for each in index)
-    return isinstance(index, dict) and index.keys() <= _INDEX_FIELDS
+def _of_evaluation(evaluation: Evaluation, place: str) -> Iterator[Reference]:
+    if evaluation.model is not None:
+        yield Reference(place=place, digest=evaluation.model, kind=Kind.MANIFEST)
+    for digest in (evaluation.table, evaluation.reference):
+        if digest is not None:
+            yield _plain(place, digest)
 
 
-# The fields of a manifest and of an evaluation (`domain/dataset.py`, `domain/evaluation.py`).
-_INDEX_FIELDS = {"entries", "values", "model", "table", "target", "reference"}
-_RESULT_FIELDS = {"kind", "digest", "summary"}
+def _plain(place: str, digest: Digest) -> Reference:
+    return Reference(place=place, digest=digest, kind=Kind.PLAIN)

@@ -1,27 +1,35 @@
 """Which rows name which bytes: what `fsck` resolves and what `gc` must keep."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, String, cast, select
+from sqlalchemy import Column, select
 
+from mainspring.domain.pipeline import StoredValue, ValueKind
 from mainspring.kernel.digests import Digest
 from mainspring.store.tables import datasets, pipelines, quality, registry, services, tracking
 from mainspring.store.tx import Tx
-
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Kind(StrEnum):
     """What the bytes behind a reference are, as far as following it matters."""
 
-    MANIFEST = "manifest"
     PLAIN = "plain"
-    OUTPUTS = "outputs"
-    """Results of steps: tables, models' manifests and evaluations, side by side."""
+    """Bytes that name no others."""
+    MANIFEST = "manifest"
+    EVALUATION = "evaluation"
+    LIST = "list"
+    """Results that are kept one by one."""
+
+
+# What the results of steps are that name other bytes.
+_RESULTS = {
+    ValueKind.MODEL: Kind.MANIFEST,
+    ValueKind.METRICS: Kind.EVALUATION,
+    ValueKind.LIST: Kind.LIST,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +41,8 @@ class Reference:
     kind: Kind
 
 
-_COLUMNS: tuple[tuple[Column[str], Column[str], Kind], ...] = (
+_COLUMNS: tuple[tuple[Column[str], Column[str], Kind | None], ...] = (
+    # None: results of steps, each of a kind of its own.
     (datasets.dataset_versions.c.id, datasets.dataset_versions.c.manifest, Kind.MANIFEST),
     (datasets.dataset_versions.c.id, datasets.dataset_versions.c.profile, Kind.PLAIN),
     (quality.quarantines.c.id, quality.quarantines.c.manifest, Kind.MANIFEST),
@@ -41,9 +50,9 @@ _COLUMNS: tuple[tuple[Column[str], Column[str], Kind], ...] = (
     (services.services.c.name, services.services.c.environment, Kind.PLAIN),
     (pipelines.pipeline_runs.c.id, pipelines.pipeline_runs.c.project, Kind.MANIFEST),
     (pipelines.pipeline_runs.c.id, pipelines.pipeline_runs.c.environment, Kind.PLAIN),
-    (pipelines.pipeline_runs.c.id, pipelines.pipeline_runs.c.outputs, Kind.OUTPUTS),
-    (pipelines.steps.c.run, pipelines.steps.c.outputs, Kind.OUTPUTS),
-    (pipelines.cache_entries.c.key, pipelines.cache_entries.c.outputs, Kind.OUTPUTS),
+    (pipelines.pipeline_runs.c.id, pipelines.pipeline_runs.c.outputs, None),
+    (pipelines.steps.c.run, pipelines.steps.c.outputs, None),
+    (pipelines.cache_entries.c.key, pipelines.cache_entries.c.outputs, None),
     (registry.model_versions.c.id, registry.model_versions.c.manifest, Kind.MANIFEST),
     (registry.model_versions.c.id, registry.model_versions.c.project, Kind.MANIFEST),
     (registry.model_versions.c.id, registry.model_versions.c.environment, Kind.PLAIN),
@@ -56,13 +65,17 @@ _COLUMNS: tuple[tuple[Column[str], Column[str], Kind], ...] = (
 def references(tx: Tx) -> Iterator[Reference]:
     """Every reference from a row to bytes, one row after the other."""
     for owner, column, kind in _COLUMNS:
-        # As text: outputs are JSON, and all that matters here are the digests in it.
-        text = cast(column, String)
-        for row in tx.execute(select(owner, text).where(column.is_not(None))):
+        for row in tx.execute(select(owner, column).where(column.is_not(None))):
             name, value = tuple[Any, ...](row)
-            for digest in DIGEST.findall(str(value)):
-                yield Reference(
-                    place=f"{column.table.name}.{column.name} of {name}",
-                    digest=Digest(digest),
-                    kind=kind,
-                )
+            place = f"{column.table.name}.{column.name} of {name}"
+            if kind is None:
+                yield from results(value, place)
+            elif value:
+                yield Reference(place=place, digest=Digest(value), kind=kind)
+
+
+def results(values: Iterable[StoredValue], place: str) -> Iterator[Reference]:
+    """What results of steps name."""
+    for value in values:
+        kind = _RESULTS.get(value.kind, Kind.PLAIN)
+        yield Reference(place=place, digest=value.digest, kind=kind)
