@@ -25,8 +25,7 @@ class Settings:
     url: a running server; when set, commands talk to it instead of opening the home.
     token: what such commands show to it.
     serving_token: what callers must show to the predictor, 16 characters or more; empty means nothing.
-    model_trust: what models may bring into worker processes: `pickle`, `code`, both, or `none`. Read from
-        the environment by those processes themselves.
+    model_trust: what models may bring into worker processes: `pickle`, `code`, both, or `none`.
     webhook_networks: networks, apart by commas, that webhooks may reach although they are not public.
     keep_predictions: how long answers stay in the prediction log, such as `180d`; empty means for ever.
     """

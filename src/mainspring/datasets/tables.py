@@ -141,7 +141,14 @@ def reading_clearly() -> Iterator[None]:
 
 
 def columns_of(schema: "pl.Schema") -> tuple[Column, ...]:
-    """A table's columns in Mainspring's own types."""
+    """A table's columns in Mainspring's own types; raises `Invalid` for a name that would stand for others."""
+    for name in schema.names():
+        if name == "*" or (name.startswith("^") and name.endswith("$")):
+            raise Invalid(
+                f"a column is called {name!r}, which stands for several columns in every query",
+                code="bad_column_name",
+                hint="Rename it before the table is added.",
+            )
     return tuple(Column(name=name, type=data_type(dtype)) for name, dtype in schema.items())
 
 

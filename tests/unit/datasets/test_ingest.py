@@ -234,3 +234,9 @@ def test_a_name_that_could_not_be_checked_out_again_is_refused(
 
     assert caught.value.code == "bad_path"
     assert not list(blobs.digests())
+
+
+@pytest.mark.parametrize("name", ["*", "^x.*$"])
+def test_a_column_whose_name_stands_for_several_is_refused(blobs: LocalBlobs, name: str) -> None:
+    with pytest.raises(Invalid, match="which stands for several columns"):
+        ingest_frame(blobs, pl.DataFrame({name: [1]}))

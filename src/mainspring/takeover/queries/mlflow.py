@@ -50,18 +50,16 @@ class MlflowTables:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
-        self._connection = _connect(self._engine)
-        found = MetaData()
-        with _failing_clearly(self._engine):
-            names = set(inspect(self._connection).get_table_names())
-        missing = [name for name in _NEEDED if name not in names]
-        if missing:
+        try:
+            self._connection = _connect(self._engine)
+            with _failing_clearly(self._engine):
+                names = set(inspect(self._connection).get_table_names())
+            _check(names)
+            found = MetaData()
+            found.reflect(self._connection, only=[name for name in _KNOWN if name in names])
+        except BaseException:
             self.close()
-            raise Invalid(
-                f"this is no MLflow database: it has no table {', '.join(missing)}",
-                code="not_mlflow",
-            )
-        found.reflect(self._connection, only=[name for name in _KNOWN if name in names])
+            raise
         self._tables = found.tables
         self._names = names
 
@@ -152,6 +150,15 @@ class MlflowTables:
     def _all(self, query: Any) -> Sequence[Row[Any]]:
         with _failing_clearly(self._engine):
             return self._connection.execute(query).all()
+
+
+def _check(names: set[str]) -> None:
+    missing = [name for name in _NEEDED if name not in names]
+    if missing:
+        raise Invalid(
+            f"this is no MLflow database: it has no table {', '.join(missing)}",
+            code="not_mlflow",
+        )
 
 
 def _engine(url: str) -> Engine:
