@@ -1,5 +1,7 @@
 import hashlib
 import logging
+import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -159,6 +161,16 @@ def test_bytes_go_up_and_come_down_by_their_digest(browser: Browser) -> None:
     # A stranger's bytes must not become a page of ours.
     assert down.headers["content-disposition"] == "attachment"
     assert "sandbox" in down.headers["content-security-policy"]
+
+
+def test_bytes_that_are_asked_for_count_as_fresh(browser: Browser, app: App) -> None:
+    digest = app.blobs.put_bytes(b"asked for")
+    stored = app.blobs.path_of(digest)
+    os.utime(stored, (1, 1))
+
+    assert browser.request("HEAD", f"/api/v1/blobs/{digest}").status_code == 200
+
+    assert stored.stat().st_mtime > time.time() - 60
 
 
 def test_bytes_that_are_not_what_was_said_are_refused(app: App, browser: Browser) -> None:
