@@ -4,6 +4,7 @@ Prints one JSON object with what it saw, which the test beside it looks at.
 """
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from mlflow.tracking import MlflowClient
 from sklearn.linear_model import LinearRegression
 
 saw: dict[str, object] = {"client": mlflow.__version__}
+mlflow.set_tracking_uri(sys.argv[1])
 client = MlflowClient()
 
 
@@ -87,4 +89,4 @@ def models() -> None:
 
 runs()
 models()
-print(json.dumps(saw))
+print("SAW " + json.dumps(saw))

@@ -1,79 +1,17 @@
 """Prompts, stages, searches of the registry by the real MLflow client, on both databases."""
 
-import json
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
-CLIENT = ROOT / ".venv-mlflow" / "bin" / "python"
-SCRIPT = Path(__file__).with_name("registry_script.py")
-_SERVE = """
-import sys
-from pathlib import Path
-from mainspring.config import Settings
-from mainspring.server.control import run
-run(Settings(home=Path(sys.argv[1]), database=sys.argv[2], port=0, webhook_networks="127.0.0.0/8"))
-"""
-
 pytestmark = [pytest.mark.mlflow, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
-@contextmanager
-def a_server(home: Path, database: str) -> Iterator[str]:
-    """A control server in a process of its own; gives its address."""
-    command = [sys.executable, "-c", _SERVE, str(home), database]
-    with (home.parent / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        assert server.stdout is not None
-        try:
-            found = re.search(r"http://\S+", server.stdout.readline())
-            assert found, (home.parent / "server.log").read_text()
-            yield found.group()
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-            server.stdout.close()
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def saw(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def saw(seen_by: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     """What the script saw."""
-    if not CLIENT.exists():
-        pytest.fail("there is no .venv-mlflow: make it with `make setup-mlflow`", pytrace=False)
-    database = ""
-    if request.param == "postgresql":
-        database = request.getfixturevalue("postgres").new_database()
-    folder = tmp_path_factory.mktemp("registry")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "GIT_PYTHON_REFRESH": "quiet",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    }
-    with a_server(folder / "home", database) as url:
-        done = subprocess.run(
-            [CLIENT, SCRIPT, url],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            cwd=folder,
-            env=environment,
-            check=False,
-        )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("SAW ")]
-    assert lines, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    found: dict[str, Any] = json.loads(lines[0].removeprefix("SAW "))
-    return found
+    return seen_by("registry_script.py", webhook_networks="127.0.0.0/8")
 
 
 def test_prompts_live_in_the_registry(saw: dict[str, Any]) -> None:
