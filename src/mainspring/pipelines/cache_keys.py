@@ -1,5 +1,6 @@
 """What a step's result is found again by."""
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from mainspring.domain.pipeline import Node, PipelineRun, StoredValue
 from mainspring.kernel.codec import canonical, digest_of
 from mainspring.kernel.digests import Digest
-from mainspring.pipelines.fingerprint import Fingerprint
+from mainspring.pipelines.fingerprint import Fingerprint, Fingerprinter
 from mainspring.pipelines.plan import picked
 from mainspring.pipelines.task import Argument, Kept, Plain
 from mainspring.pipelines.values import FORMAT_VERSION
@@ -19,6 +20,44 @@ class CacheKey:
 
     digest: Digest
     components: dict[str, str]
+
+
+class Keys:
+    """Makes the keys of one run's steps, from the code of a project folder and the data it is bound to."""
+
+    def __init__(
+        self, run: PipelineRun, fingerprinter: Fingerprinter, manifests: Mapping[str, Digest]
+    ) -> None:
+        self._run = run
+        self._fingerprinter = fingerprinter
+        self._manifests = manifests
+
+    def of(
+        self,
+        node: Node,
+        done: Mapping[str, tuple[StoredValue, ...]],
+        items: Mapping[str, Argument],
+    ) -> tuple[CacheKey | None, str | None]:
+        """The key of a step whose upstream is `done`, or None and why it has none.
+
+        `items` are what mapped parameters are for this item of a mapped step. Raises `Invalid` for a declared
+        file that is not there.
+        """
+        if not node.cache:
+            return None, "not cached: the step asks for it"
+        fingerprint = self._fingerprinter.fingerprint(node.step)
+        if fingerprint.opaque:
+            return None, f"not cached: {fingerprint.opaque}"
+        key = cache_key(
+            node,
+            self._run,
+            fingerprint,
+            done=done,
+            manifests=self._manifests,
+            items=items,
+            declared=self._fingerprinter.declared(node, os.environ),
+        )
+        return key, None
 
 
 def cache_key(

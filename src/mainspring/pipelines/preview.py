@@ -1,6 +1,5 @@
 """What a run would do: which steps it would find in the cache, which it would run, and why."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from mainspring.config import Settings
 from mainspring.datasets.requests import GetDatasetVersionById
 from mainspring.domain.pipeline import CacheEntry, Node, PipelineRun, StepReason, StepState
 from mainspring.domain.request import Call
-from mainspring.pipelines.cache_keys import CacheKey, cache_key
+from mainspring.pipelines.cache_keys import CacheKey, Keys
 from mainspring.pipelines.fingerprint import Fingerprinter
 from mainspring.pipelines.local import drafted_run
 from mainspring.pipelines.plan import Part, Progress, can_begin, parts_of
@@ -55,10 +54,11 @@ class _Preview:
         self._settler = Settler(run, blobs)
         self._progress = Progress()
         self._reasons: dict[str, StepReason] = {}
-        self._fingerprinter = Fingerprinter(materialise(blobs, run.project, settings.work_path))
-        self._manifests = {
+        manifests = {
             name: call(GetDatasetVersionById(id=id_)).manifest for name, id_ in run.inputs.items()
         }
+        project = materialise(blobs, run.project, settings.work_path)
+        self._keys = Keys(run, Fingerprinter(project), manifests)
 
     def look(self) -> Preview:
         """Follow the run as far as known results lead."""
@@ -90,20 +90,10 @@ class _Preview:
     def _reason(self, part: Part) -> StepReason:
         node = part.node
         would_run = StepReason(node=part.id, state=StepState.RUNNING)
-        if not node.cache:
-            return replace(would_run, detail="it asks not to be cached")
-        fingerprint = self._fingerprinter.fingerprint(node.step)
-        if fingerprint.opaque:
-            return replace(would_run, detail=f"not cached: {fingerprint.opaque}")
-        key = cache_key(
-            node,
-            self._run,
-            fingerprint,
-            done=self._progress.done,
-            manifests=self._manifests,
-            items={} if part.index is None else self._settler.items(node, part.index),
-            declared=self._fingerprinter.declared(node, os.environ),
-        )
+        items = {} if part.index is None else self._settler.items(node, part.index)
+        key, why = self._keys.of(node, self._progress.done, items)
+        if key is None:
+            return replace(would_run, detail=why)
         entry = self._call(FindCached(key=key.digest))
         if entry is None:
             return self._compared(node, key, would_run)

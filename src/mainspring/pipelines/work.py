@@ -32,7 +32,7 @@ from mainspring.kernel.errors import (
 )
 from mainspring.pipelines.assignment import task_for, threads
 from mainspring.pipelines.attempt import Attempt, Outcome
-from mainspring.pipelines.cache_keys import CacheKey, cache_key
+from mainspring.pipelines.cache_keys import CacheKey, Keys
 from mainspring.pipelines.child import clean_environment
 from mainspring.pipelines.fingerprint import Fingerprinter
 from mainspring.pipelines.heart import Heart
@@ -58,7 +58,6 @@ from mainspring.pipelines.requests import (
 )
 from mainspring.pipelines.settle import Settler
 from mainspring.pipelines.snapshot import materialise
-from mainspring.pipelines.task import Argument
 from mainspring.pipelines.values import read_evaluation
 from mainspring.pipelines.zygote import Zygote
 from mainspring.tracking.requests import GetRun
@@ -164,6 +163,8 @@ class RunWork:
         }
         self._project = materialise(self._blobs, self._run.project, self._settings.work_path)
         self._fingerprinter = Fingerprinter(self._project)
+        manifests = {name: version.manifest for name, version in self._versions.items()}
+        self._keys = Keys(self._run, self._fingerprinter, manifests)
         self._take_kept()
 
     def _take_kept(self) -> None:
@@ -174,18 +175,36 @@ class RunWork:
         attempts: tuple[StepAttempt, ...] = self._call(ListSteps(run=self._run.parent))
         outputs = {attempt.node: attempt.outputs for attempt in attempts if attempt.is_done}
         for name in left:
-            step = self._call(
-                FinishStep(
-                    lease=self._lease,
-                    node=name,
-                    attempt=self._progress.last.get(name, 0) + 1,
-                    state=StepState.CACHED,
-                    outputs=outputs[name],
-                    cached_from=self._run.parent,
-                )
+            self._end_whole(name, StepState.CACHED, outputs[name], cached_from=self._run.parent)
+
+    def _end_whole(
+        self,
+        name: str,
+        state: StepState,
+        outputs: tuple[StoredValue, ...],
+        *,
+        key: CacheKey | None = None,
+        cached_from: str | None = None,
+        why: str | None = None,
+    ) -> None:
+        """Record what took no process: its result is known, put together, or will never be there."""
+        step = self._call(
+            FinishStep(
+                lease=self._lease,
+                node=name,
+                attempt=self._progress.last.get(name, 0) + 1,
+                state=state,
+                outputs=outputs,
+                cache_key=key.digest if key else None,
+                cached_from=cached_from,
+                warning=why,
             )
-            self._progress.done[name] = outputs[name]
-            self._watch(step)
+        )
+        if state is StepState.SKIPPED:
+            self._progress.skipped.add(name)
+        else:
+            self._progress.done[name] = outputs
+        self._watch(step)
 
     def _loop(self) -> None:
         while True:
@@ -234,21 +253,7 @@ class RunWork:
         """End what takes no process."""
         try:
             while settled := self._settler.next(self._progress):
-                step = self._call(
-                    FinishStep(
-                        lease=self._lease,
-                        node=settled.node.id,
-                        attempt=self._progress.last.get(settled.node.id, 0) + 1,
-                        state=settled.state,
-                        outputs=settled.outputs,
-                        warning=settled.why,
-                    )
-                )
-                if settled.state is StepState.SKIPPED:
-                    self._progress.skipped.add(settled.node.id)
-                else:
-                    self._progress.done[settled.node.id] = settled.outputs
-                self._watch(step)
+                self._end_whole(settled.node.id, settled.state, settled.outputs, why=settled.why)
         except (Invalid, NotFound, Corrupt) as error:
             self._failure = self._failure or str(error)
 
@@ -257,7 +262,7 @@ class RunWork:
         node = part.node
         items = {} if part.index is None else self._settler.items(node, part.index)
         try:
-            key, warning = self._key(node, items)
+            key, warning = self._keys.of(node, self._progress.done, items)
         except Invalid as error:
             self._failure = self._failure or str(error)
             return False
@@ -310,23 +315,6 @@ class RunWork:
             self._progress.not_before[part.id] = time.monotonic() + FLUSH_SECONDS
             return None
 
-    def _key(self, node: Node, items: dict[str, Argument]) -> tuple[CacheKey | None, str | None]:
-        if not node.cache:
-            return None, None
-        fingerprint = self._fingerprinter.fingerprint(node.step)
-        if fingerprint.opaque:
-            return None, f"not cached: {fingerprint.opaque}"
-        key = cache_key(
-            node,
-            self._run,
-            fingerprint,
-            done=self._progress.done,
-            manifests={name: version.manifest for name, version in self._versions.items()},
-            items=items,
-            declared=self._fingerprinter.declared(node, os.environ),
-        )
-        return key, None
-
     def _use_cached(self, part: Part, key: CacheKey) -> bool:
         entry = self._call(FindCached(key=key.digest))
         if entry is None:
@@ -334,19 +322,7 @@ class RunWork:
         if sampled(self._run.id, part.id, self._run.verify_cache):
             self._known[part.id] = entry
             return False
-        step = self._call(
-            FinishStep(
-                lease=self._lease,
-                node=part.id,
-                attempt=self._progress.last.get(part.id, 0) + 1,
-                state=StepState.CACHED,
-                outputs=entry.outputs,
-                cache_key=key.digest,
-                cached_from=entry.run,
-            )
-        )
-        self._progress.done[part.id] = entry.outputs
-        self._watch(step)
+        self._end_whole(part.id, StepState.CACHED, entry.outputs, key=key, cached_from=entry.run)
         return True
 
     def _environment(self, node: Node) -> dict[str, str]:
