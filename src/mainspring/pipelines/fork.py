@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mainspring.blobs.port import BlobStore
 from mainspring.config import Settings
-from mainspring.domain.pipeline import Graph, PipelineRun
+from mainspring.domain.pipeline import Graph, PipelineRun, PipelineRunState
 from mainspring.domain.request import Call
 from mainspring.kernel.errors import Conflict, Invalid
 from mainspring.pipelines.environment import store_environment
@@ -17,7 +17,8 @@ from mainspring.pipelines.snapshot import take_snapshot
 def resume_run(call: Call, run: str) -> PipelineRun:
     """Ask for what is left of a run that failed or was cancelled: on its own code, data and parameters.
 
-    Gives the new run, which takes every result that the old one recorded. Raises `Conflict` for a run that
+    Gives the new run, which takes the results of all steps that had ended; a mapped step that had not is run
+    again, but for the items that the cache knows. Raises `Conflict` for a run that
     succeeded, or is under way: that one goes on by itself.
     """
     parent = call(GetPipelineRun(run=run))
@@ -27,8 +28,7 @@ def resume_run(call: Call, run: str) -> PipelineRun:
             code="run_under_way",
             hint="It goes on by itself as soon as a worker is there; `mainspring up` runs one.",
         )
-    kept = _done(call, run, parent.graph)
-    if len(kept) == len(parent.graph.nodes):
+    if parent.state is PipelineRunState.SUCCEEDED:
         raise Conflict(
             f"run {run} has all its results",
             code="run_over",
@@ -44,7 +44,7 @@ def resume_run(call: Call, run: str) -> PipelineRun:
             params=parent.params,
             why=f"resumes run {run}",
             parent=parent.id,
-            kept=tuple(sorted(kept)),
+            kept=tuple(sorted(_done(call, run, parent.graph))),
         )
     )
 

@@ -161,3 +161,20 @@ def test_a_result_of_another_shape_is_not_kept(flow: Flow) -> None:
 
     with pytest.raises(Invalid, match="the step 'first' can't be kept"):
         forked(flow, before, "second")
+
+
+def test_a_run_with_a_branch_not_taken_is_whole_too(flow: Flow) -> None:
+    flow.write(
+        """
+@ms.step
+def one() -> int:
+    return 1
+
+@ms.pipeline
+def flow(wanted: bool = False):
+    return ms.when(wanted, one)
+"""
+    )
+
+    with pytest.raises(Conflict, match="has all its results"):
+        resume_run(flow.app.call, flow.run().id)
