@@ -39,11 +39,23 @@ def test_a_file_five_times_larger_than_the_memory_limit_is_profiled(tmp_path: Pa
     assert path.stat().st_size > 5 * MEGABYTES * 1_048_576
 
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(path), str(MEGABYTES)],
+        [
+            "sh",
+            "-c",
+            'ulimit -s 2048; exec "$@"',
+            "sh",
+            sys.executable,
+            "-c",
+            CHILD,
+            str(path),
+            str(MEGABYTES),
+        ],
         env={
             **os.environ,
-            # Address space, not memory: each thread and arena reserves some of it.
+            # Address space, not memory: each thread, its stack, each arena and what is read ahead reserves
+            # some of it.
             "POLARS_MAX_THREADS": "1",
+            "POLARS_ROW_GROUP_PREFETCH_SIZE": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "MALLOC_ARENA_MAX": "2",
         },
