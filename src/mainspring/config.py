@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mainspring.kernel.durations import parse_duration
 from mainspring.kernel.errors import Invalid
@@ -22,9 +23,12 @@ class Settings:
     database: SQLAlchemy URL of the store; empty means SQLite inside the home.
     host, port: where the API and the pages listen.
     serving_port: where predictions are answered.
+    public_url: where clients reach this server, such as `https://ml.example.org`; with it, MLflow's clients are
+        told to move large files in parts.
     url: a running server; when set, commands talk to it instead of opening the home.
     token: what such commands show to it.
     serving_token: what callers must show to the predictor, 16 characters or more; empty means nothing.
+    trusted_keys: folder with the public keys whose model signatures count; empty means `<home>/trusted-keys`.
     model_trust: what models may bring into worker processes: `pickle`, `code`, both, or `none`.
     webhook_networks: networks, apart by commas, that webhooks may reach although they are not public.
     keep_predictions: how long answers stay in the prediction log, such as `180d`; empty means for ever.
@@ -35,9 +39,11 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 5000
     serving_port: int = 5001
+    public_url: str = ""
     url: str = ""
     token: str = ""
     serving_token: str = ""
+    trusted_keys: str = ""
     model_trust: str = "pickle,code"
     webhook_networks: str = ""
     keep_predictions: str = ""
@@ -49,6 +55,13 @@ class Settings:
     @property
     def blobs_path(self) -> Path:
         return self.home / "blobs"
+
+    @property
+    def trusted_keys_path(self) -> Path:
+        """Public keys, one a file, named after who holds the other half."""
+        if not self.trusted_keys:
+            return self.home / "trusted-keys"
+        return Path(self.trusted_keys).expanduser().absolute()
 
     @property
     def predictions_path(self) -> Path:
@@ -91,6 +104,7 @@ def load_settings(
     }
     _check_kept(str(given.get("keep_predictions", "")))
     _check_token(str(given.get("serving_token", "")))
+    _check_public_url(str(given.get("public_url", "")))
     return Settings(home=home, **ports, **{name: str(value) for name, value in given.items()})  # type: ignore[arg-type]  # names and types were just checked
 
 
@@ -109,6 +123,16 @@ def _check_token(text: str) -> None:
         raise Invalid(
             f"serving_token is no good: it takes {_LEAST_TOKEN_LENGTH} or more ASCII characters, no spaces",
             hint="Make one with `openssl rand -hex 24`.",
+        )
+
+
+def _check_public_url(text: str) -> None:
+    parts = urlsplit(text)
+    is_plain = parts.scheme in ("http", "https") and parts.hostname and not parts.username
+    if text and not (is_plain and not parts.query and not parts.fragment):
+        raise Invalid(
+            f"public_url is {text[:200]!r}",
+            hint="Write where clients reach this server, such as https://ml.example.org.",
         )
 
 

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mainspring.api.address import STEPS, LocalSecrets
 from mainspring.api.errors import answer
 from mainspring.api.mlflow import errors as mlflow
+from mainspring.api.mlflow.tickets import SIGNED
 from mainspring.app import App
 from mainspring.domain.actor import Actor
 from mainspring.governance.requests import ListTokens
@@ -37,7 +38,8 @@ MAX_BODY_BYTES = 32 << 20
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PUBLIC = ("/health", LOGIN, STYLE)
-_PUBLIC_PREFIX = "/assets/"
+# Signed addresses bring their own proof, and the clients that use them no login.
+_PUBLIC_PREFIXES = ("/assets/", SIGNED)
 # Bodies that are streamed to disk; everything else is read into memory.
 _UPLOADS = ("/api/v1/blobs/", "/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/")
 # Where MLflow's clients expect errors in their own words.
@@ -104,7 +106,7 @@ class Guard:
 
     async def _actor(self, asked: Asked) -> Actor | None:
         """Who asks; None where nobody need say."""
-        if asked.path in _PUBLIC or asked.path.startswith(_PUBLIC_PREFIX):
+        if asked.path in _PUBLIC or asked.path.startswith(_PUBLIC_PREFIXES):
             return None
         secret = secret_in(asked.headers)
         if secret is None and not asked_through_proxy(asked.headers) and await self._open():

@@ -20,7 +20,7 @@ import json, sys
 from pathlib import Path
 from mainspring.config import Settings
 from mainspring.server.control import run
-run(Settings(home=Path(sys.argv[1]), port=0, **json.loads(sys.argv[2])))
+run(Settings(home=Path(sys.argv[1]), **{"port": 0, **json.loads(sys.argv[2])}))
 """
 
 Saw = dict[str, Any]
@@ -28,7 +28,7 @@ Saw = dict[str, Any]
 
 
 @contextmanager
-def _a_server(home: Path, settings: dict[str, str]) -> Iterator[str]:
+def _a_server(home: Path, settings: dict[str, Any]) -> Iterator[str]:
     """A control server in a process of its own; gives its address."""
     command = [sys.executable, "-c", _SERVE, str(home), json.dumps(settings)]
     with (home.parent / "server.log").open("wb") as log:
@@ -50,7 +50,7 @@ def seen_by(
 ) -> Callable[..., Saw]:
     """Runs a script of this folder with the client of an environment; `settings` are the server's."""
 
-    def run(script: str, environment: str = ".venv-mlflow", **settings: str) -> Saw:
+    def run(script: str, environment: str = ".venv-mlflow", **settings: str | int) -> Saw:
         client = ROOT / environment / "bin" / "python"
         if not client.exists():
             pytest.fail(

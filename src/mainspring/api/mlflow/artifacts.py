@@ -30,6 +30,7 @@ from mainspring.blobs.trees import check_relative, read_manifest
 from mainspring.domain.actor import Permission
 from mainspring.domain.run import Artifact
 from mainspring.governance.rules import may
+from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Denied, Invalid, MainspringError, NotFound
 from mainspring.registry.requests import GetModelVersion, GetModelVersionById
 from mainspring.traces.requests import GetTraces
@@ -106,14 +107,14 @@ def file_at(app: App, location: Location) -> Artifact:
 def _upload(app: App) -> Endpoint:
     async def put(request: Request) -> Response:
         as_asker = app_for(app, request)
-        location = await run_in_threadpool(_writable, as_asker, request.path_params["path"])
-        await read_body(request, lambda stream: _store(as_asker, location, stream))
+        location = await run_in_threadpool(writable, as_asker, request.path_params["path"])
+        await read_body(request, lambda stream: store(as_asker, location, stream))
         return JSONResponse({})
 
-    return _answering(app, put)
+    return answering(app, put)
 
 
-def _writable(app: App, path: str) -> Location:
+def writable(app: App, path: str) -> Location:
     """The location of an upload; refused before a byte is read, or anybody could fill the disk."""
     location = location_of(path)
     if not may(app.actor, Permission.TRACK):
@@ -143,7 +144,8 @@ def _writable(app: App, path: str) -> Location:
     return location
 
 
-def _store(app: App, location: Location, stream: BinaryIO) -> None:
+def store(app: App, location: Location, stream: BinaryIO) -> Digest:
+    """Keep the bytes of a stream, and name them."""
     digest = app.blobs.put(stream)
     app.call(
         RecordArtifact(
@@ -153,6 +155,7 @@ def _store(app: App, location: Location, stream: BinaryIO) -> None:
             size_bytes=app.blobs.size_bytes(digest),
         )
     )
+    return digest
 
 
 def _download(app: App) -> Endpoint:
@@ -161,18 +164,31 @@ def _download(app: App) -> Endpoint:
         location = location_of(request.path_params["path"])
         return await _sent(as_asker, location)
 
-    return _answering(app, get)
+    return answering(app, get)
 
 
 async def _sent(app: App, location: Location) -> Response:
-    artifact = await run_in_threadpool(file_at, app, location)
+    artifact = await run_in_threadpool(checked_file, app, location)
+    return await run_in_threadpool(bytes_of, app, artifact.digest, artifact.path.rpartition("/")[2])
+
+
+def checked_file(app: App, location: Location) -> Artifact:
+    """The file at a location, whose bytes were read through and are those that were stored."""
+    artifact = file_at(app, location)
     # Before the first byte goes: once it has gone, a client can't be told any more that the rest is damaged.
-    await run_in_threadpool(app.blobs.verify, artifact.digest)
+    app.blobs.verify(artifact.digest)
+    return artifact
+
+
+def bytes_of(app: App, digest: Digest, name: str) -> Response:
+    """An answer with stored bytes, whole or in the range that is asked for; raises `NotFound`."""
+    if not app.blobs.exists(digest):
+        raise NotFound(f"the bytes of {name!r} are missing", code="blob_missing")
     return FileResponse(
-        app.blobs.path_of(artifact.digest),
+        app.blobs.path_of(digest),
         media_type="application/octet-stream",
-        filename=artifact.path.rpartition("/")[2],
-        headers={**_HEADERS, "ETag": f'"{artifact.digest}"'},
+        filename=name,
+        headers={**_HEADERS, "ETag": f'"{digest}"'},
     )
 
 
@@ -182,7 +198,7 @@ def _list(app: App) -> Endpoint:
         found = await run_in_threadpool(files_at, app_for(app, request), location)
         return JSONResponse({"files": files_json(found, location.path, is_full_path=False)})
 
-    return _answering(app, list_)
+    return answering(app, list_)
 
 
 def _delete(app: App) -> Endpoint:
@@ -194,7 +210,7 @@ def _delete(app: App) -> Endpoint:
         await run_in_threadpool(app_for(app, request).call, asked)
         return JSONResponse({})
 
-    return _answering(app, delete)
+    return answering(app, delete)
 
 
 def _of_run(app: App) -> Endpoint:
@@ -205,7 +221,7 @@ def _of_run(app: App) -> Endpoint:
         root = run_root(await run_in_threadpool(as_asker.call, asked))
         return await _sent(as_asker, location_of(f"{root}/{path}"))
 
-    return _answering(app, get)
+    return answering(app, get)
 
 
 def _of_version(app: App) -> Endpoint:
@@ -216,7 +232,7 @@ def _of_version(app: App) -> Endpoint:
         root = version_root(await run_in_threadpool(as_asker.call, asked))
         return await _sent(as_asker, location_of(f"{root}/{params.text('path')}"))
 
-    return _answering(app, get)
+    return answering(app, get)
 
 
 def _of_logged_model(app: App) -> Endpoint:
@@ -227,10 +243,12 @@ def _of_logged_model(app: App) -> Endpoint:
         root = model_root(await run_in_threadpool(as_asker.call, asked))
         return await _sent(as_asker, location_of(f"{root}/{path}"))
 
-    return _answering(app, get)
+    return answering(app, get)
 
 
-def _answering(app: App, inner: Endpoint) -> Endpoint:
+def answering(app: App, inner: Endpoint) -> Endpoint:
+    """An endpoint whose errors are told in MLflow's words."""
+
     async def outer(request: Request) -> Response:
         try:
             return await inner(request)

@@ -33,6 +33,7 @@ BY_CODE = {
     "no_such_endpoint": (404, "ENDPOINT_NOT_FOUND"),
     "not_implemented": (501, "NOT_IMPLEMENTED"),
     "no_workspaces": (400, "FEATURE_DISABLED"),
+    "bad_ticket": (403, "PERMISSION_DENIED"),
     "too_large": (413, "INVALID_PARAMETER_VALUE"),
     "no_token": (401, "UNAUTHENTICATED"),
     "bad_token": (401, "UNAUTHENTICATED"),

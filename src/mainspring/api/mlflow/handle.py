@@ -62,7 +62,7 @@ def _reporting(
         caller = app_for(app, request)
         try:
             asked = read(await request.body()) if read is not None else None
-            asked = asked or report(await _params(request))
+            asked = asked or report(await read_params(request))
             try:
                 written = caller.report(asked)
             except Denied:
@@ -81,7 +81,7 @@ def _answering(app: App, handler: Handler) -> Endpoint:
 
     async def answering(request: Request) -> Response:
         try:
-            params = await _params(request)
+            params = await read_params(request)
             result = await run_in_threadpool(handler, app_for(app, request), params)
         except MainspringError as error:
             return answer(error, app.settings.home)
@@ -90,7 +90,7 @@ def _answering(app: App, handler: Handler) -> Endpoint:
     return answering
 
 
-async def _params(request: Request) -> Params:
+async def read_params(request: Request) -> Params:
     """Parameters of the body (JSON), of the query, and of the path, which has the last word."""
     values: dict[str, Any] = {}
     for name in request.query_params:

@@ -10,7 +10,9 @@ from mainspring.api.mlflow import (
     logged_models,
     logging,
     models,
+    multipart,
     older_traces,
+    presigned,
     runs,
     trace_assessments,
     traces,
@@ -19,6 +21,8 @@ from mainspring.api.mlflow import (
 )
 from mainspring.api.mlflow.errors import answer
 from mainspring.api.mlflow.handle import Endpoint, endpoint
+from mainspring.api.mlflow.tickets import tickets_of
+from mainspring.api.parts import Uploads
 from mainspring.app import App
 from mainspring.kernel.errors import NotFound
 
@@ -42,9 +46,15 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 def routes(app: App) -> list[BaseRoute]:
     """What a server mounts at its root; see `handle.py` for who the calls act as."""
-    found: list[BaseRoute] = [Route("/version", _version, methods=["GET"])]
+    uploads, tickets = Uploads(app.settings.work_path), tickets_of(app.settings.home)
+    found: list[BaseRoute] = [
+        Route("/version", _version, methods=["GET"]),
+        *presigned.signed_routes(app, uploads, tickets),
+    ]
     for prefix in _PREFIXES:
         found += artifacts.file_routes(app, prefix)
+        found += multipart.multipart_routes(app, prefix, uploads, tickets)
+        found += presigned.presigned_routes(app, prefix, tickets)
         found += [
             Route(
                 f"{prefix}/2.0/mlflow{call.path}",
@@ -62,7 +72,7 @@ def routes(app: App) -> list[BaseRoute]:
             for version in ("2.0", "3.0")
             for call in _TRACE_CALLS
         ]
-        found.append(Route(f"{prefix}/3.0/mlflow/server-info", _server_info, methods=["GET"]))
+        found.append(Route(f"{prefix}/3.0/mlflow/server-info", _server_info(app), methods=["GET"]))
         found += [
             Route(f"{prefix}/{version}/{part}/{{rest:path}}", _unknown(app), methods=_METHODS)
             for version in ("2.0", "3.0")
@@ -75,19 +85,27 @@ async def _version(request: Request) -> Response:
     return PlainTextResponse(PROTOCOL_VERSION)
 
 
-async def _server_info(request: Request) -> Response:
-    """What clients ask before they move files or use newer parts of the protocol."""
-    return JSONResponse(
-        {
-            "store_type": "SqlStore",
-            "workspaces_enabled": False,
-            "trace_archival_enabled": False,
-            "multipart_uploads_enabled": False,
-            "multipart_downloads_enabled": False,
-            "artifacts_presigned_only": False,
-            "artifact_serving_enabled": True,
-        }
-    )
+def _server_info(app: App) -> Endpoint:
+    async def server_info(request: Request) -> Response:
+        """What clients ask before they move files or use newer parts of the protocol."""
+        # Clients that are told so go to addresses that we give: those must be right, also through a proxy.
+        is_address_known = bool(app.settings.public_url)
+        return JSONResponse(
+            {
+                "store_type": "SqlStore",
+                "workspaces_enabled": False,
+                "trace_archival_enabled": False,
+                "multipart_uploads_enabled": is_address_known,
+                "multipart_downloads_enabled": is_address_known,
+                "artifacts_presigned_only": False,
+                "artifact_serving_enabled": True,
+                "presigned_upload_run_id_supported": True,
+                "presigned_upload_model_id_supported": True,
+                "model_artifact_presigned_downloads_supported": True,
+            }
+        )
+
+    return server_info
 
 
 def _unknown(app: App) -> Endpoint:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
+class Collected:
     """What was found, and whether it was deleted."""
 
     blob_count: int
@@ -40,36 +40,22 @@ class Swept:
 @pass_session
 def gc(session: Session, /, delete: bool, older_than: str, deleted_runs: bool) -> None:
     """Find stored bytes that no row needs, such as those of refused requests and killed runs."""
-    from mainspring.cli.bytes_in_use import unreferenced
+    from mainspring.blobs.sweep import Sweep
     from mainspring.kernel.durations import parse_duration
-    from mainspring.kernel.errors import NotFound
 
     if deleted_runs and not delete:
         raise click.UsageError("--deleted-runs forgets files, so it needs --delete.")
     limit = time.time() - parse_duration(older_than).total_seconds()
-    count = size = 0
     with session.app() as app:
         found = _walk_whole(app)
         if deleted_runs:
             _forget_files_of_deleted_runs(app)
             found = _walk_whole(app)
-        for digest in unreferenced(app, found):
-            try:
-                # Storing the same bytes again touches the file, so this also spares what is wanted anew.
-                if app.blobs.path_of(digest).stat().st_mtime > limit:
-                    continue
-                size += app.blobs.size_bytes(digest)
-            except (FileNotFoundError, NotFound):
-                continue
-            count += 1
-            if delete:
-                app.blobs.delete(digest)
-        if delete:
-            app.blobs.remove_leftovers()
+        swept = Sweep(app.blobs, set(found.needed), before=limit).run(delete=delete)
     word = "deleted" if delete else "could be deleted (with --delete)"
     session.show(
-        Swept(blob_count=count, size_bytes=size, deleted=delete),
-        [f"{count:,} blobs, {size:,} bytes {word}"],
+        Collected(blob_count=swept.blob_count, size_bytes=swept.size_bytes, deleted=delete),
+        [f"{swept.blob_count:,} blobs, {swept.size_bytes:,} bytes {word}"],
     )
 
 

@@ -20,6 +20,10 @@ def _listening(*names: str) -> Callable[[F], F]:
         "serving_port": click.option(
             "--serving-port", type=int, help="Port of predictions.  [default: 5001]"
         ),
+        "public_url": click.option(
+            "--public-url",
+            help="Where clients reach the API, if they do so through a proxy. With it MLflow's clients move large files in parts.",
+        ),
         "database": click.option(
             "--database", help="SQLAlchemy URL of the store.  [default: SQLite in the home]"
         ),
@@ -34,7 +38,7 @@ def _listening(*names: str) -> Callable[[F], F]:
 
 
 @click.command()
-@_listening("host", "port", "serving_port", "database")
+@_listening("host", "port", "serving_port", "public_url", "database")
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when the parent process does.")
 @pass_session
 def up(session: Session, /, with_parent: bool, **given: Any) -> int:
@@ -53,7 +57,7 @@ def up(session: Session, /, with_parent: bool, **given: Any) -> int:
 
 
 @click.command()
-@_listening("host", "port", "database")
+@_listening("host", "port", "public_url", "database")
 @pass_session
 def server(session: Session, /, **given: Any) -> None:
     """Run the API and the pages only; ready when /health answers."""
