@@ -272,6 +272,7 @@ class Supervisor:
             "MAINSPRING_HOST": chosen.host,
             "MAINSPRING_PORT": str(chosen.port),
             "MAINSPRING_SERVING_PORT": str(chosen.serving_port),
+            "MAINSPRING_PUBLIC_URL": chosen.public_url,
             "PYTHONUNBUFFERED": "1",
         }
         # Our children work on the home itself, whatever server the user's shell points at.
