@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mainspring.cli.commands.data_diff import diff
 from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
 
@@ -11,6 +12,9 @@ from mainspring.cli.session import Session
 @click.group()
 def data() -> None:
     """Add, list, compare and check out dataset versions."""
+
+
+data.add_command(diff)
 
 
 @data.command()
@@ -49,32 +53,6 @@ def add(session: Session, /, name: str, path: Path, note: str) -> None:
     rows = "" if version.row_count is None else f", {version.row_count:,} rows"
     word = "accepted" if result.is_new else "is there already"
     session.show(result, [*report, f"{name} version {version.number} {word}{rows} ({version.id})"])
-
-
-@data.command()
-@click.argument("dataset")
-@click.argument("before", type=int)
-@click.argument("after", type=int, required=False)
-@pass_session
-def diff(session: Session, /, dataset: str, before: int, after: int | None) -> None:
-    """Say what changed between two versions; AFTER is the newest accepted one unless given."""
-    from mainspring.datasets.diff import diff as compare
-    from mainspring.datasets.requests import GetDatasetVersion
-
-    with session.client() as client:
-        old = client.call(GetDatasetVersion(dataset=dataset, number=before))
-        new = client.call(GetDatasetVersion(dataset=dataset, number=after))
-        found = compare(client.blobs, old, new)
-    lines = [f"{dataset} {old.number} -> {new.number}"]
-    for change in found.files:
-        sign = "+" if change.before is None else "-" if change.after is None else "~"
-        lines.append(f"  {sign} {change.path}")
-    if found.row_count_change:
-        lines.append(f"  rows: {found.row_count_change:+,}")
-    for word in ("added", "removed", "retyped"):
-        if names := getattr(found, f"columns_{word}"):
-            lines.append(f"  columns {word}: {', '.join(names)}")
-    session.show(found, lines if len(lines) > 1 else [*lines, "  nothing changed"])
 
 
 @data.command()

@@ -1,0 +1,93 @@
+"""Splitting tables that are larger than memory into parts that belong together.
+
+Rows with equal keys land in the same part, whichever table they are of, so that what joins tables can work part
+by part. Parts lie in a temporary folder that goes with the block; small tables stay in memory as one part.
+"""
+
+import errno
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mainspring.datasets.tables import collected, reading_clearly
+from mainspring.kernel.errors import Unavailable
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PART_BYTES = 64 << 20
+"""About how large one table's part becomes in memory."""
+
+_MOST_PARTS = 1024
+_SAMPLE_ROWS = 2_000
+_SEED = 20_260_131
+
+
+def parts_of(
+    tables: "Sequence[pl.LazyFrame]",
+    keys: "Sequence[Sequence[pl.Expr]]",
+    *,
+    part_bytes: int = PART_BYTES,
+) -> "Iterator[tuple[pl.DataFrame, ...]]":
+    """The tables part by part; the keys of each table have the same types as those of the others.
+
+    Raises `Unavailable` if the disk for temporary files is full, `Invalid` if a table can't be read.
+    """
+    count = min(_MOST_PARTS, 1 + max(size_in_memory(table) for table in tables) // part_bytes)
+    if count == 1:
+        yield tuple(collected(table) for table in tables)
+        return
+    with tempfile.TemporaryDirectory(prefix="mainspring-parts-") as name:
+        folders = [Path(name, str(number)) for number in range(len(tables))]
+        for table, key, folder in zip(tables, keys, folders, strict=True):
+            _spill(table, key, folder, count)
+        empty = [table.clear().collect() for table in tables]
+        for number in range(count):
+            yield tuple(
+                _part(folder, number, nothing)
+                for folder, nothing in zip(folders, empty, strict=True)
+            )
+
+
+def size_in_memory(table: "pl.LazyFrame") -> int:
+    """About how many bytes a table would take in memory, from its first rows and the number of all."""
+    import polars as pl
+
+    first = collected(table.head(_SAMPLE_ROWS))
+    if first.height < _SAMPLE_ROWS:
+        return int(first.estimated_size())
+    rows = int(collected(table.select(pl.len())).item())
+    return int(first.estimated_size()) * rows // first.height
+
+
+def _spill(table: "pl.LazyFrame", key: "Sequence[pl.Expr]", folder: Path, count: int) -> None:
+    import polars as pl
+
+    number = pl.struct(key).hash(_SEED) % count if key else pl.lit(0, pl.UInt64)
+    target = pl.PartitionBy(
+        folder,
+        key=number.alias("#part"),
+        include_key=False,
+        file_path_provider=lambda given: (
+            f"{given.partition_keys.item()}-{given.index_in_partition}.arrow"
+        ),
+    )
+    try:
+        with reading_clearly():
+            table.sink_ipc(target, compression="lz4", mkdir=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+            raise Unavailable(
+                f"the disk for temporary files is full ({tempfile.gettempdir()})",
+                code="disk_full",
+                hint="Free some space, or set TMPDIR to a larger disk.",
+            ) from error
+        raise
+
+
+def _part(folder: Path, number: int, nothing: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    paths = sorted(folder.glob(f"{number}-*.arrow"))
+    return pl.concat([nothing, *(pl.read_ipc(path) for path in paths)])
