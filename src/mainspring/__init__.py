@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mainspring.pipelines.dataset import Dataset
     from mainspring.pipelines.evaluate import evaluate
     from mainspring.pipelines.models import Metrics, Model
+    from mainspring.quality.custom.authoring import check
 
 _HOMES = {
     "Dataset": "mainspring.pipelines.dataset",
@@ -20,6 +21,7 @@ _HOMES = {
     "Pipeline": "mainspring.pipelines.authoring",
     "Step": "mainspring.pipelines.authoring",
     "StepContext": "mainspring.pipelines.context",
+    "check": "mainspring.quality.custom.authoring",
     "connect": "mainspring.sdk.embedded",
     "current_step": "mainspring.pipelines.context",
     "evaluate": "mainspring.pipelines.evaluate",
@@ -35,6 +37,7 @@ __all__ = [
     "Pipeline",
     "Step",
     "StepContext",
+    "check",
     "connect",
     "current_step",
     "evaluate",

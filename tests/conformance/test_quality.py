@@ -26,6 +26,7 @@ from mainspring.domain.quarantine import QuarantineState
 from mainspring.governance.requests import ListAuditEntries, VerifyAudit
 from mainspring.kernel.errors import Conflict, Invalid, NotFound
 from mainspring.quality.checks import check_table
+from mainspring.quality.custom.code import store_code
 from mainspring.quality.intake import IntakeResult, add_data
 from mainspring.quality.profile import decode_profile
 from mainspring.quality.release import release
@@ -41,6 +42,7 @@ from mainspring.quality.requests import (
     ReleaseQuarantine,
 )
 from mainspring.quality.schema_file import parse_schema
+from mainspring.store.references import references
 from mainspring.testing.apps import clock_of, emitted
 
 TOML = 'dataset = "rides"\n[column.temp]\ntype = "float"\nmax = 50\n'
@@ -306,3 +308,38 @@ def test_a_delivery_is_compared_with_the_version_before(any_app: App) -> None:
     assert silent.report is not None and short.report is not None
     assert [r.observed for r in silent.report.blocking] == ["50.00% missing, 0.00% before"]
     assert [r.observed for r in short.report.blocking] == ["10 rows, 100 before"]
+
+
+OWN = """
+[[expect]]
+that = "custom_check_to_pass"
+check = "checks.py:cool"
+column = "temp"
+severity = "quarantine"
+"""
+COOL = "import mainspring as ms\n\n@ms.check\ndef cool(temp):\n    return temp < {}\n"
+
+
+def test_a_schema_is_in_force_with_the_code_of_its_checks(any_app: App, tmp_path: Path) -> None:
+    toml = TOML + OWN
+    with pytest.raises(Invalid, match=r"names checks in checks\.py, whose code is not given"):
+        any_app.call(AcceptSchema(dataset="rides", toml=toml))
+
+    accepted = []
+    for limit in (15, 15, 30):
+        (tmp_path / "checks.py").write_text(COOL.format(limit))
+        code = store_code(any_app.blobs, parse_schema(toml), [tmp_path])
+        accepted.append(any_app.call(AcceptSchema(dataset="rides", toml=toml, code=code)))
+        if limit == 15:
+            # What lies in the folder is of no matter once it is accepted.
+            (tmp_path / "checks.py").write_text("raise SystemExit")
+            result = add(any_app, GOOD)
+
+    assert [schema.number for schema in accepted] == [1, 1, 2]
+    assert emitted(any_app, SchemaAccepted)[-1].why == "the code of its own checks changed"
+    assert result.accepted
+    assert result.quarantine is not None
+    assert result.quarantine.reasons == {"checks.py:cool": 1}
+    with any_app.store.read(any_app.actor, "test") as tx:
+        kept = {reference.digest for reference in references(tx)}
+    assert {schema.code for schema in accepted} <= kept

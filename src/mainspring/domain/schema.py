@@ -97,7 +97,10 @@ def _is_asked(environments: tuple[str, ...], environment: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSchema:
-    """A schema as it was accepted for a dataset; the newest number is in force."""
+    """A schema as it was accepted for a dataset; the newest number is in force.
+
+    `code` is the tree of the files that hold its own checks, if it names any.
+    """
 
     dataset: str
     number: int
@@ -105,3 +108,4 @@ class StoredSchema:
     toml: str
     created_at: datetime
     created_by: str
+    code: Digest | None = None

@@ -13,13 +13,14 @@ from mainspring.domain.check import CheckReport, CheckResult, Severity
 from mainspring.domain.data_type import DataType
 from mainspring.domain.schema import ColumnSchema, TableSchema
 from mainspring.kernel.codec import digest_of
-from mainspring.kernel.errors import Invalid
 from mainspring.quality import expectations
 from mainspring.quality.catalogue.entries import arguments_of, compile_expectation, unaskable
 from mainspring.quality.catalogue.scope import Surroundings
 from mainspring.quality.compiled import Check, Judged, RowCheck, ValueCheck, rows_text
 from mainspring.quality.examples import example_of, masked, shown
 from mainspring.quality.measure import profile_table
+from mainspring.quality.own_checks import OwnChecks
+from mainspring.quality.sql import run_query
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,6 +67,10 @@ class Checking:
             self._types = {column.name: column.type for column in columns_of(self._dtypes)}
         self._private = frozenset(c.name for c in schema.columns if c.private)
         self._around = self._surroundings(around or Surroundings())
+        asked = self._schema.expectations
+        self._own = OwnChecks(self._table, list(self._types), asked, self._around)
+        self._around = replace(self._around, custom=self._own.outcome)
+        self._marked = self._own.beside(self._table)
         self._checks = self._compiled()
         self.row_count, self._counted = self._count(self._checks)
 
@@ -98,7 +103,8 @@ class Checking:
         reasons = pl.concat_list(
             [pl.when(c.violations.fill_null(False)).then(pl.lit(_title(c))) for c in failing]
         ).list.drop_nulls()
-        marked = self._table.with_columns(reasons.list.join("; ").alias(reason))
+        marked = self._marked.with_columns(reasons.list.join("; ").alias(reason))
+        marked = marked.drop([mask.name for mask in self._own.masks])
         good = marked.filter(pl.col(reason) == "").drop(reason)
         return good, marked.filter(pl.col(reason) != "")
 
@@ -117,7 +123,7 @@ class Checking:
         failing = [check.violations.fill_null(False) for check in self._quarantining()]
         if not failing:
             return 0
-        return int(collected(self._table.select(pl.any_horizontal(failing).sum())).item())
+        return int(collected(self._marked.select(pl.any_horizontal(failing).sum())).item())
 
     def _surroundings(self, around: Surroundings) -> Surroundings:
         made: list[Profile] = []
@@ -130,18 +136,7 @@ class Checking:
         return replace(around, profile=around.profile or profile, query=self._query)
 
     def _query(self, sql: str) -> "pl.DataFrame":
-        import re
-
-        import polars as pl
-
-        tables: dict[str, pl.LazyFrame] = {"self": self._table}
-        for name in set(re.findall(r'(?i)\b(?:from|join)\s+"?([A-Za-z0-9_.-]+)"?', sql)):
-            if name != "self":
-                tables[name] = self._around.other(name)
-        try:
-            return pl.SQLContext(tables).execute(sql).head(10_000).collect()
-        except pl.exceptions.PolarsError as error:
-            raise Invalid(f"the query fails: {_first_line(error)}", code="bad_query") from error
+        return run_query(sql, {"self": self._table}, self._around.other)
 
     def _compiled(self) -> list[Check]:
         checks: list[Check] = [
@@ -170,7 +165,8 @@ class Checking:
         parts = [part for check in checks for part in _measures(check)]
         try:
             # On no rows: some mistakes show only when an expression is computed.
-            nothing = pl.DataFrame(schema=self._dtypes)
+            masks = [mask.clear() for mask in self._own.masks]
+            nothing = pl.DataFrame(schema=self._dtypes).with_columns(masks)
             nothing.select([p.alias(str(i)) for i, p in enumerate(parts)])
         except pl.exceptions.PolarsError as error:
             return _first_line(error)
@@ -184,7 +180,7 @@ class Checking:
         named = [
             part.alias(f"{i}.{j}") for i, each in enumerate(parts) for j, part in enumerate(each)
         ]
-        row = collected(self._table.select(pl.len().alias("rows"), *named)).row(0)
+        row = collected(self._marked.select(pl.len().alias("rows"), *named)).row(0)
         values = iter(row[1:])
         return int(row[0]), [tuple(next(values) for _ in each) for each in parts]
 
@@ -206,12 +202,12 @@ class Checking:
         summaries: list[pl.Expr] = []
         for place, check in enumerate(failed):
             if place not in found:
-                queries.append(self._examples(check, self._table))
+                queries.append(self._examples(check, self._marked))
             for part in check.summary or ():
                 # One query for the summaries of all: each alone would read the table again.
                 summaries.append(part.alias(f"{place}.{part.meta.output_name()}"))
         if summaries:
-            queries.append(self._table.select(summaries))
+            queries.append(self._marked.select(summaries))
         with reading_clearly():
             frames = iter(pl.collect_all(queries, engine="streaming") if queries else ())
         examples = [
@@ -234,7 +230,7 @@ class Checking:
         }
         if not alone:
             return {}
-        first = collected(self._table.head(_FIRST_ROWS))
+        first = collected(self._marked.head(_FIRST_ROWS))
         columns = list(self._types)
         number = _unused_name("#", columns)
         first = first.with_row_index(number)

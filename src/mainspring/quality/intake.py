@@ -14,11 +14,12 @@ from mainspring.datasets.tables import reading_clearly, scan
 from mainspring.domain.check import CheckReport, CheckResult, Severity
 from mainspring.domain.dataset import DatasetVersion, DatasetVersionState
 from mainspring.domain.quarantine import Quarantine
-from mainspring.domain.schema import TableSchema
+from mainspring.domain.schema import StoredSchema, TableSchema
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import NotFound
 from mainspring.quality.catalogue.scope import Surroundings
 from mainspring.quality.checks import Checking, not_a_table
+from mainspring.quality.custom.code import no_code, stored_code
 from mainspring.quality.measure import profile_table
 from mainspring.quality.profile import Profile, decode_profile, encode_profile
 from mainspring.quality.requests import Deliver, Delivery, GetSchema, KeptApart
@@ -64,10 +65,12 @@ def add_data(
     Raises as `ingest` does for what can't be read, and whatever `call` raises.
     """
     taken = ingest(blobs, source) if isinstance(source, Path) else ingest_frame(blobs, source)
-    schema = schema_in_force(call, dataset)
-    report, apart = None, None
-    if schema is not None:
-        judged = judge(call, blobs, schema, taken)
+    stored: StoredSchema | None = call(GetSchema(dataset=dataset))
+    schema, report, apart = None, None, None
+    if stored is not None:
+        schema = schema_of(stored)
+        around = surroundings(call, blobs, dataset, code=stored.code)
+        judged = judge(blobs, schema, taken, around)
         taken, report, apart = judged.taken, judged.report, judged.apart
     delivery: Delivery = call(
         Deliver(
@@ -95,18 +98,32 @@ def add_data(
 def schema_in_force(call: Call, dataset: str) -> TableSchema | None:
     """The schema that new versions of a dataset are checked against, if there is one."""
     stored = call(GetSchema(dataset=dataset))
-    if stored is None:
-        return None
-    return parse_schema(stored.toml, name=f"{dataset}.schema.toml, number {stored.number}")
+    return None if stored is None else schema_of(stored)
 
 
-def surroundings(call: Call, blobs: BlobStore, dataset: str) -> Surroundings:
-    """What expectations may look at beyond a delivery: other datasets, and the version before it."""
+def schema_of(stored: StoredSchema) -> TableSchema:
+    """A stored schema, read; errors say which one it is."""
+    name = f"{stored.dataset}.schema.toml, number {stored.number}"
+    return parse_schema(stored.toml, name=name)
 
-    def other(name: str) -> "pl.LazyFrame":
-        return scan(blobs, call(GetDatasetVersion(dataset=name)).manifest)
 
-    return Surroundings(other=other, reference=_newest_profile(call, blobs, dataset))
+def surroundings(
+    call: Call, blobs: BlobStore, dataset: str, *, code: Digest | None = None
+) -> Surroundings:
+    """What expectations may look at beyond a delivery: other datasets, and the version before it.
+
+    `code` is the stored code of the schema's own checks.
+    """
+    return Surroundings(
+        other=other_tables(call, blobs),
+        reference=_newest_profile(call, blobs, dataset),
+        code=stored_code(blobs, code) if code else no_code,
+    )
+
+
+def other_tables(call: Call, blobs: BlobStore) -> "Callable[[str], pl.LazyFrame]":
+    """Reads the newest accepted version of a dataset by its name."""
+    return lambda name: scan(blobs, call(GetDatasetVersion(dataset=name)).manifest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +135,12 @@ class Judgement:
     apart: KeptApart | None = None
 
 
-def judge(call: Call, blobs: BlobStore, schema: TableSchema, taken: Ingested) -> Judgement:
+def judge(
+    blobs: BlobStore, schema: TableSchema, taken: Ingested, around: Surroundings
+) -> Judgement:
     """Check what was stored; rows that fail checks that keep single rows out are stored apart."""
     if not taken.is_table:
         return Judgement(taken=taken, report=not_a_table(schema))
-    around = surroundings(call, blobs, schema.dataset)
     checking = Checking(schema, scan(blobs, taken.manifest), around=around)
     report = checking.report()
     if report.passed and report.quarantined_row_count == report.row_count > 0:

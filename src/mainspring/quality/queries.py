@@ -29,6 +29,7 @@ def newest_schema(tx: Tx, dataset: str) -> StoredSchema | None:
         toml=row.toml,
         created_at=row.created_at,
         created_by=row.created_by,
+        code=Digest(row.code) if row.code else None,
     )
 
 
@@ -41,6 +42,7 @@ def add_schema(tx: Tx, schema: StoredSchema) -> None:
             toml=schema.toml,
             created_at=schema.created_at,
             created_by=schema.created_by,
+            code=schema.code,
         )
     )
 

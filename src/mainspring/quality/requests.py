@@ -53,13 +53,15 @@ class Deliver(Request[Delivery], frozen=True, kw_only=True):
 
 
 class AcceptSchema(Request[StoredSchema], frozen=True, kw_only=True):
-    """Put a schema in force for a dataset; the same text again changes nothing.
+    """Put a schema in force for a dataset; the same text with the same code again changes nothing.
 
-    `toml` is the text of a schema file, which must parse and name this dataset.
+    `toml` is the text of a schema file, which must parse and name this dataset. `code` is the stored tree of the files
+    that hold its own checks, which must be there if it names any.
     """
 
     dataset: str
     toml: str
+    code: Digest | None = None
 
 
 class GetSchema(Request[StoredSchema | None], frozen=True, kw_only=True):

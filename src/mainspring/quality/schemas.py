@@ -5,15 +5,16 @@ from mainspring.domain.schema import StoredSchema
 from mainspring.kernel.codec import digest_of
 from mainspring.kernel.errors import Invalid
 from mainspring.quality import queries
+from mainspring.quality.custom.code import files_of
 from mainspring.quality.requests import AcceptSchema, GetSchema
 from mainspring.quality.schema_file import parse_schema
 from mainspring.store.tx import Tx
 
 
 def accept_schema(tx: Tx, request: AcceptSchema) -> StoredSchema:
-    """Put a schema in force; the text that is in force already changes nothing.
+    """Put a schema in force; the text and code that are in force already change nothing.
 
-    Raises `Invalid` if the text does not parse or is the schema of another dataset.
+    Raises `Invalid` if the text does not parse, is the schema of another dataset, or names checks without their code.
     """
     schema = parse_schema(request.toml, name=f"{request.dataset}.schema.toml")
     if schema.dataset != request.dataset:
@@ -22,8 +23,16 @@ def accept_schema(tx: Tx, request: AcceptSchema) -> StoredSchema:
             code="other_dataset",
             hint="Set its key `dataset`, or accept it for the dataset that it names.",
         )
+    files = files_of(schema)
+    if files and request.code is None:
+        raise Invalid(
+            f"the schema names checks in {', '.join(files)}, whose code is not given",
+            code="no_check_code",
+            hint="`mainspring schema accept` stores the code beside the schema's file with it.",
+        )
+    code = request.code if files else None
     before = queries.newest_schema(tx, request.dataset)
-    if before is not None and before.toml == request.toml:
+    if before is not None and (before.toml, before.code) == (request.toml, code):
         return before
     stored = StoredSchema(
         dataset=request.dataset,
@@ -32,6 +41,7 @@ def accept_schema(tx: Tx, request: AcceptSchema) -> StoredSchema:
         toml=request.toml,
         created_at=tx.now,
         created_by=str(tx.actor),
+        code=code,
     )
     queries.add_schema(tx, stored)
     tx.emit(
@@ -53,6 +63,8 @@ def get_schema(tx: Tx, request: GetSchema) -> StoredSchema | None:
 def _what_changed(before: StoredSchema | None, after: StoredSchema) -> str:
     if before is None:
         return "the dataset's first schema"
+    if before.digest == after.digest and before.code != after.code:
+        return "the code of its own checks changed"
     if before.digest == after.digest:
         return "only comments or layout changed"
     return f"it takes the place of schema {before.number}"

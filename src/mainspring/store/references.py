@@ -45,6 +45,7 @@ _COLUMNS: tuple[tuple[Column[str], Column[str], Kind | None], ...] = (
     # None: results of steps, each of a kind of its own.
     (datasets.dataset_versions.c.id, datasets.dataset_versions.c.manifest, Kind.MANIFEST),
     (datasets.dataset_versions.c.id, datasets.dataset_versions.c.profile, Kind.PLAIN),
+    (quality.schemas.c.dataset, quality.schemas.c.code, Kind.MANIFEST),
     (quality.quarantines.c.id, quality.quarantines.c.manifest, Kind.MANIFEST),
     (services.services.c.name, services.services.c.project, Kind.MANIFEST),
     (services.services.c.name, services.services.c.environment, Kind.PLAIN),

@@ -102,7 +102,10 @@ class _Service:
 
     def _checked(self, version: "DatasetVersion") -> Case:
         from mainspring.datasets.tables import scan
+        from mainspring.quality.catalogue.scope import Surroundings
         from mainspring.quality.checks import check_table, not_a_table
+        from mainspring.quality.custom.code import code_beside
+        from mainspring.quality.intake import other_tables
         from mainspring.quality.report import report_lines
         from mainspring.quality.schema_file import parse_schema
 
@@ -117,7 +120,14 @@ class _Service:
             )
         schema = parse_schema(text)
         report = (
-            check_table(schema, scan(self._app.blobs, version.manifest))
+            check_table(
+                schema,
+                scan(self._app.blobs, version.manifest),
+                around=Surroundings(
+                    other=other_tables(self._app.call, self._app.blobs),
+                    code=code_beside(schema, [self._folder]),
+                ),
+            )
             if version.row_count is not None
             else not_a_table(schema)
         )

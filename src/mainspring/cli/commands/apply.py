@@ -73,7 +73,7 @@ def apply_declaration(
     changes = [_change(client, spec, project, environment) for spec in specs]
     if not dry_run:
         for spec in specs:
-            _put_in_force(client, spec, project, environment)
+            _put_in_force(client, spec, project, environment, folder)
     return changes
 
 
@@ -125,14 +125,21 @@ def _differing(before: "Service", spec: "ServiceSpec") -> Iterator[str]:
 
 
 def _put_in_force(
-    client: "Client", spec: "ServiceSpec", project: "Digest", environment: "Digest"
+    client: "Client",
+    spec: "ServiceSpec",
+    project: "Digest",
+    environment: "Digest",
+    folder: Path,
 ) -> None:
+    from mainspring.quality.custom.code import store_code
     from mainspring.quality.requests import AcceptSchema
+    from mainspring.quality.schema_file import parse_schema
     from mainspring.services.requests import ApplyService
 
     # Schemas first: a service should never run a moment on data that its own schema would refuse.
     for dataset, text in spec.expect.items():
-        client.call(AcceptSchema(dataset=dataset, toml=text))
+        code = store_code(client.blobs, parse_schema(text), [folder])
+        client.call(AcceptSchema(dataset=dataset, toml=text, code=code))
     client.call(ApplyService(spec=spec, project=project, environment=environment))
 
 

@@ -1,6 +1,7 @@
 """`mainspring schema`: inferring what is expected of data, and checking data against it."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,9 @@ def check(
     from mainspring.datasets.ingest import ingest
     from mainspring.datasets.tables import scan
     from mainspring.kernel.errors import NotFound, Rejected
+    from mainspring.quality.catalogue.scope import Surroundings
     from mainspring.quality.checks import check_table, not_a_table
+    from mainspring.quality.custom.code import code_beside
     from mainspring.quality.measure import profile_table
     from mainspring.quality.schema_file import parse_schema
 
@@ -122,7 +125,8 @@ def check(
         taken = ingest(blobs, path)
         if taken.is_table:
             table = scan(blobs, taken.manifest)
-            report = check_table(expected, table, environment=environment)
+            around = Surroundings(code=code_beside(expected, _folders(schema_file)))
+            report = check_table(expected, table, environment=environment, around=around)
             private = [column.name for column in expected.columns if column.private]
             profile = profile_table(table, private=private) if format_ == "html" else None
         else:
@@ -196,9 +200,11 @@ def propose(
     from mainspring.datasets.requests import GetDatasetVersion, ListDatasetVersions
     from mainspring.datasets.tables import scan
     from mainspring.kernel.errors import Conflict, NotFound
+    from mainspring.quality.custom.code import code_beside
     from mainspring.quality.intake import surroundings
     from mainspring.quality.propose import propose as make_proposal
     from mainspring.quality.requests import GetSchema
+    from mainspring.quality.schema_file import parse_schema
 
     if output is not None and output.exists():
         raise Conflict(f"{output} exists already", code="file_exists", hint="Name a new file.")
@@ -213,7 +219,10 @@ def propose(
             raise NotFound(f"no schema is in force for {dataset}", hint="Infer one first.")
         text = file.read_text() if file is not None else stored.toml if stored else ""
         table = scan(client.blobs, version.manifest)
-        around = surroundings(client.call, client.blobs, dataset)
+        code = stored.code if stored is not None and file is None else None
+        around = surroundings(client.call, client.blobs, dataset, code=code)
+        if file is not None:
+            around = replace(around, code=code_beside(parse_schema(text), _folders(file)))
         found = make_proposal(text, table, around=around)
     if not found.changes:
         session.show(found, [f"version {version.number} of {dataset} passes; nothing to change"])
@@ -232,11 +241,16 @@ def propose(
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @pass_session
 def accept(session: Session, /, dataset: str, file: Path) -> None:
-    """Put the schema in FILE in force for DATASET."""
+    """Put the schema in FILE in force for DATASET, with the code of the checks of your own that it names."""
+    from mainspring.quality.custom.code import store_code
     from mainspring.quality.requests import AcceptSchema
+    from mainspring.quality.schema_file import parse_schema
 
+    text = file.read_text()
+    expected = parse_schema(text, name=file.name)
     with session.client() as client:
-        stored = client.call(AcceptSchema(dataset=dataset, toml=file.read_text()))
+        code = store_code(client.blobs, expected, _folders(file))
+        stored = client.call(AcceptSchema(dataset=dataset, toml=text, code=code))
     session.show(stored, [f"schema {stored.number} of {dataset} is in force"])
 
 
@@ -286,6 +300,11 @@ def export(session: Session, /, dataset: str, tool: str, output: Path) -> None:
         {"output": str(output), "left_out": left_out},
         [f"{output} is written", *(f"left out: {line}" for line in left_out)],
     )
+
+
+def _folders(file: Path) -> list[Path]:
+    """Where the code of a schema's own checks is looked for: beside its file, then here."""
+    return list(dict.fromkeys([file.absolute().parent, Path.cwd()]))
 
 
 def _show_report(

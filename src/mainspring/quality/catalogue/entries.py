@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mainspring.domain.check import Severity
 from mainspring.domain.data_type import DataType
 from mainspring.domain.schema import Expectation
 from mainspring.kernel.codec import convert
@@ -69,9 +70,7 @@ def entries() -> dict[str, Entry]:
 
 
 def _entry(function: Compile) -> Entry:
-    from mainspring.quality.compiled import RowCheck
-
-    hints = typing.get_type_hints(function)
+    hints = typing.get_type_hints(function, include_extras=True)
     fields: list[Any] = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
@@ -86,7 +85,7 @@ def _entry(function: Compile) -> Entry:
         arguments=msgspec.defstruct(
             function.__name__, fields, kw_only=True, frozen=True, forbid_unknown_fields=True
         ),
-        is_about_rows=hints["return"] is RowCheck,
+        is_about_rows=hints["return"] is not ValueCheck,
     )
 
 
@@ -135,9 +134,13 @@ def unaskable(expectation: Expectation, arguments: dict[str, Any], why: str) -> 
     return ValueCheck(
         check=expectation.that,
         columns=(column,) if isinstance(column, str) else (),
-        severity=expectation.severity,
+        # It can't say which rows to keep apart, and what can't be checked is not let in.
+        severity=Severity.BLOCK
+        if expectation.severity is Severity.QUARANTINE
+        else expectation.severity,
         expected=find_entry(expectation.that).summary.rstrip("."),
         measures=(),
         judge=lambda: Judged(passed=False, observed=f"can't be checked: {why}"),
-        name=expectation.name,
+        # People know a check of their own by the name that they gave it.
+        name=expectation.name or str(arguments.get("check", "")),
     )

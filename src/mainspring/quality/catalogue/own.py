@@ -1,10 +1,17 @@
-"""Expectations in the owner's own words: SQL over the table and over other datasets."""
+"""Expectations in the owner's own words: SQL over the table and over other datasets, and functions in Python."""
 
 from collections import Counter
+from dataclasses import replace
+from typing import Annotated, Any
 
+from msgspec import Meta
+
+from mainspring.domain.check import Severity
+from mainspring.kernel.errors import Invalid
 from mainspring.quality.catalogue.entries import entry
-from mainspring.quality.catalogue.scope import Scope
-from mainspring.quality.compiled import Judged, ValueCheck, rows_text
+from mainspring.quality.catalogue.scope import Scope, between
+from mainspring.quality.compiled import Check, Judged, ValueCheck, rows_text
+from mainspring.quality.custom.outcome import Outcome
 from mainspring.quality.examples import shown
 
 
@@ -42,3 +49,79 @@ def query_results_to_match_comparison(
         return Judged(passed=passed, observed=observed, value=found.height)
 
     return scope.table([], judge, f"the rows of {' '.join(comparison_query.split())}")
+
+
+FunctionName = Annotated[str, Meta(pattern=r"^[A-Za-z_][\w/]*\.py:[A-Za-z_]\w*$")]
+"""`checks.py:plausible_fares`: a file below the schema's folder, and a function in it."""
+
+
+@entry
+def custom_check_to_pass(
+    scope: Scope,
+    *,
+    check: FunctionName,
+    column: str | None = None,
+    columns: list[str] | None = None,
+    arguments: dict[str, Any] | None = None,
+    min_value: float | None = None,
+    max_value: float | None = None,
+    timeout: str = "1m",
+) -> Check:
+    """A function of yours, marked with `@ms.check`, says so of the table, a column, or each row."""
+    names = [*([column] if column else ()), *(columns or ())]
+    for name in names:
+        scope.type_of(name)
+    outcome = scope.around.custom(scope.expectation)
+    called = scope.expectation.name or check
+    if outcome.column is not None:
+        found = _of_each_row(scope, names, outcome.column, "true for each row")
+        return replace(found, name=called)
+    _refuse_to_keep_apart(scope, "it said nothing of single rows")
+    said = "true"
+    if outcome.number is not None:
+        if min_value is None and max_value is None:
+            raise Invalid(f"it returned {shown(outcome.number)}; give min_value, max_value or both")
+        said = between(min_value, max_value)
+    whole = scope.table([], lambda: _told(outcome, min_value, max_value), said, names)
+    return replace(whole, name=called)
+
+
+@entry
+def query_to_find_no_failing_rows(scope: Scope, *, query: str) -> Check:
+    """An SQL query of the delivery, which is called `data`, finds no failing row.
+
+    Rows that it gives with their `_row`, as `select *` does, are told one by one and can be kept apart; other
+    rows, such as groups, are counted.
+    """
+    outcome = scope.around.custom(scope.expectation)
+    said = f"no rows from {' '.join(query.split())}"
+    if outcome.column is not None:
+        return _of_each_row(scope, [], outcome.column, said)
+    _refuse_to_keep_apart(scope, "the query gives no `_row`, so it names no rows of the delivery")
+    return scope.table([], lambda: _counted(outcome), said)
+
+
+def _of_each_row(scope: Scope, names: list[str], mask: str, said: str) -> Check:
+    import polars as pl
+
+    is_good = pl.col(mask)
+    return scope.rows(names, ~is_good, said, considered=is_good.is_not_null())
+
+
+def _refuse_to_keep_apart(scope: Scope, why: str) -> None:
+    if scope.expectation.severity is Severity.QUARANTINE:
+        raise Invalid(f"{why}, so none can be kept apart", hint="Take severity block or warn.")
+
+
+def _told(outcome: Outcome, low: float | None, high: float | None) -> Judged:
+    number = outcome.number
+    if number is None:
+        return Judged(passed=bool(outcome.passed), observed=str(outcome.passed).lower())
+    passed = (low is None or number >= low) and (high is None or number <= high)
+    return Judged(passed=passed, observed=shown(number), value=number)
+
+
+def _counted(outcome: Outcome) -> Judged:
+    count = int(outcome.number or 0)
+    observed = rows_text(count) if count else "no rows"
+    return Judged(passed=not count, observed=observed, value=count)

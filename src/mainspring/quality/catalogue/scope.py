@@ -15,6 +15,8 @@ from mainspring.quality.compiled import (
     rows_text,
     share_text,
 )
+from mainspring.quality.custom.code import LayOut, no_code
+from mainspring.quality.custom.outcome import Outcome
 from mainspring.quality.examples import shown
 from mainspring.quality.expectations import literal, value_of
 
@@ -43,15 +45,25 @@ def _no_query(sql: str) -> "pl.DataFrame":
     raise Invalid("queries can't be run here", code="no_queries")
 
 
+def _no_outcome(expectation: Expectation) -> Outcome:
+    raise Invalid("checks of your own can't be run here", code="no_custom_checks")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What is around the table: other datasets by name, the version before it, its own profile, and the time."""
+    """What is around the table: other datasets by name, the version before it, its own profile, and the time.
+
+    `code` lays out the files of the schema's own checks; `custom` is what became of one of these, or of a query that
+    finds failing rows.
+    """
 
     other: "Callable[[str], pl.LazyFrame]" = _no_other
     reference: "Profile | None" = None
     profile: "Callable[[], Profile] | None" = None
     query: "Callable[[str], pl.DataFrame]" = _no_query
     now: datetime | None = None
+    code: LayOut = no_code
+    custom: Callable[[Expectation], Outcome] = _no_outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

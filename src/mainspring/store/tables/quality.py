@@ -25,6 +25,7 @@ schemas = Table(
     Column("toml", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("created_by", String(200), nullable=False),
+    Column("code", String(80), nullable=True),
     PrimaryKeyConstraint("dataset", "number"),
 )
 
