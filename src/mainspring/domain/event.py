@@ -142,6 +142,26 @@ class RunRequested(Event):
     run: str
     pipeline: str
     inputs: dict[str, str]
+    trigger: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerChanged(Event):
+    """A trigger was declared, changed, paused, resumed, deleted or given a secret."""
+
+    subject: ClassVar[str] = "trigger"
+    trigger: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerCalled(Event):
+    """Somebody, or a webhook, gave a trigger a reason to run."""
+
+    subject: ClassVar[str] = "trigger"
+    trigger: str
+    kind: str
+    cause: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

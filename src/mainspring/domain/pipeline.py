@@ -228,7 +228,8 @@ class PipelineRun:
     `project` is the manifest of the code snapshot that it runs on; `environment` the blob that lists the
     Python version and installed distributions. `inputs` binds dataset parameters to versions. The nodes
     `kept` have their results from the run `parent`. Of the steps that are found in the cache the share
-    `verify_cache` is run all the same, and the results are compared.
+    `verify_cache` is run all the same, and the results are compared. `trigger` asked for it, because of
+    `cause_count` things that happened.
     """
 
     id: RunId
@@ -251,6 +252,8 @@ class PipelineRun:
     parent: RunId | None = None
     kept: tuple[str, ...] = ()
     verify_cache: float = 0.0
+    trigger: str | None = None
+    cause_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

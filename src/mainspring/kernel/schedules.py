@@ -1,7 +1,8 @@
 """Times of day as cron writes them, in a time zone: `0 3 * * 1`, `30 2 * * * Europe/Berlin`, `@daily`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mainspring.kernel.errors import Invalid
 
@@ -37,7 +38,31 @@ class Schedule:
 
         from cronsim import CronSim
 
-        return next(CronSim(self.cron, instant.astimezone(ZoneInfo(self.zone)))).astimezone(UTC)
+        times = CronSim(self.cron, instant.astimezone(ZoneInfo(self.zone)))
+        # Asked in the hour that comes twice, it begins with times of that hour's first round.
+        return next(found for each in times if (found := each.astimezone(UTC)) > instant)
+
+    def day_of(self, instant: datetime) -> str:
+        """The day that the clocks of its time zone show then."""
+        from zoneinfo import ZoneInfo
+
+        return f"{instant.astimezone(ZoneInfo(self.zone)):%Y-%m-%d}"
+
+    def times_between(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The times it comes round after an instant, up to and with another."""
+        instant = after
+        while (instant := self.next_after(instant)) <= until:
+            yield instant
+
+    def last_between(self, after: datetime, until: datetime) -> datetime | None:
+        """The last of those times, found without going through all; None if there is none."""
+        span = timedelta(hours=1)
+        while True:
+            begin = max(after, until - span)
+            last = max(self.times_between(begin, until), default=None)
+            if last is not None or begin == after:
+                return last
+            span *= 8
 
 
 def parse_schedule(text: str) -> Schedule:

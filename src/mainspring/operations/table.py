@@ -15,6 +15,7 @@ from mainspring.operations import (
     takeover,
     traces,
     tracking,
+    triggers,
     webhooks,
 )
 from mainspring.operations.operation import Operation
@@ -26,6 +27,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *tracking.OPERATIONS,
     *traces.OPERATIONS,
     *pipelines.OPERATIONS,
+    *triggers.OPERATIONS,
     *registry.OPERATIONS,
     *takeover.OPERATIONS,
     *webhooks.OPERATIONS,

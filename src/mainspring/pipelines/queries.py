@@ -45,6 +45,8 @@ def add_run(tx: Tx, run: PipelineRun) -> None:
             parent=run.parent,
             kept=run.kept,
             verify_cache=run.verify_cache,
+            trigger=run.trigger,
+            cause_count=run.cause_count,
         )
     )
 
@@ -317,6 +319,8 @@ def _run(row: Row[Any]) -> PipelineRun:
         parent=RunId(row.parent) if row.parent else None,
         kept=row.kept or (),
         verify_cache=row.verify_cache or 0.0,
+        trigger=row.trigger,
+        cause_count=row.cause_count or 0,
     )
 
 

@@ -25,6 +25,13 @@ def request_run(tx: Tx, request: RequestRun) -> PipelineRun:
     Raises `Invalid` unless every parameter has a value, `Rejected` for a dataset version that failed its
     checks.
     """
+    return ask_for_run(tx, request)
+
+
+def ask_for_run(
+    tx: Tx, request: RequestRun, *, trigger: str | None = None, cause_count: int = 0
+) -> PipelineRun:
+    """The same for a trigger, which says because of how many things it asks."""
     for digest in (request.project, request.environment):
         if not tx.blobs.exists(digest):
             raise NotFound(
@@ -50,6 +57,8 @@ def request_run(tx: Tx, request: RequestRun) -> PipelineRun:
         parent=_parent(tx, request),
         kept=request.kept,
         verify_cache=request.verify_cache,
+        trigger=trigger,
+        cause_count=cause_count,
     )
     _track(tx, run, versions)
     queries.add_run(tx, run)
@@ -59,6 +68,7 @@ def request_run(tx: Tx, request: RequestRun) -> PipelineRun:
             run=run.id,
             pipeline=run.pipeline,
             inputs=dict(run.inputs),
+            trigger=trigger,
             why=request.why,
         )
     )

@@ -69,3 +69,21 @@ def test_the_next_time_is_always_later() -> None:
 def test_what_is_no_schedule_is_refused(text: str, told: str) -> None:
     with pytest.raises(Invalid, match=told):
         parse_schedule(text)
+
+
+def test_in_the_second_round_of_an_hour_no_time_of_the_first_comes_again() -> None:
+    second_round = datetime(2026, 10, 25, 1, 17, 51, tzinfo=UTC)
+
+    assert after("30 2 * * * Europe/Berlin", second_round, 1) == ["10-26 01:30"]
+
+
+@pytest.mark.parametrize("text", ["30 2 * * * Europe/Berlin", "*/7 * * * *", "0 0 29 2 *"])
+def test_the_last_time_is_found_as_going_through_all_would(text: str) -> None:
+    schedule = parse_schedule(text)
+    begin = datetime(2027, 10, 1, tzinfo=UTC)
+    for hours in (1, 24, 700):
+        end = begin + timedelta(hours=hours, minutes=13)
+
+        every = list(schedule.times_between(begin, end))
+
+        assert schedule.last_between(begin, end) == (every[-1] if every else None)

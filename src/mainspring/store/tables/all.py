@@ -12,6 +12,7 @@ from mainspring.store.tables import (
     serving,
     traces,
     tracking,
+    triggers,
     webhooks,
 )
 from mainspring.store.tables.metadata import metadata
@@ -29,5 +30,6 @@ __all__ = [
     "serving",
     "tracking",
     "traces",
+    "triggers",
     "webhooks",
 ]

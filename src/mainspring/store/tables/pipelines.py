@@ -42,8 +42,11 @@ pipeline_runs = Table(
     Column("parent", String(64)),
     Column("kept", Json(tuple[str, ...])),
     Column("verify_cache", Double),
+    Column("trigger", String(200)),
+    Column("cause_count", Integer),
     Index("ix_pipeline_runs_state_requested_at", "state", "requested_at"),
     Index("ix_pipeline_runs_service_requested_at", "service", "requested_at"),
+    Index("ix_pipeline_runs_trigger_requested_at", "trigger", "requested_at"),
 )
 
 steps = Table(

@@ -1,4 +1,7 @@
-"""Pipelines."""
+"""Pipelines: triggers."""
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0010"
 down_revision = "0009"
@@ -7,4 +10,55 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """Triggers, what happened that gave them a reason to run, and the runs that they asked for."""
+    op.create_table(
+        "triggers",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("spec", sa.Text(), nullable=False),
+        sa.Column("graph", sa.Text(), nullable=False),
+        sa.Column("digest", sa.String(length=80), nullable=False),
+        sa.Column("project", sa.String(length=80), nullable=False),
+        sa.Column("environment", sa.String(length=80), nullable=False),
+        sa.Column("applied_at", sa.BigInteger(), nullable=False),
+        sa.Column("applied_by", sa.String(length=200), nullable=False),
+        sa.Column("paused", sa.Boolean(), nullable=False),
+        sa.Column("cursor", sa.BigInteger(), nullable=False),
+        sa.Column("looked_at", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.Text(), nullable=False),
+        sa.Column("tips", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_triggers")),
+    )
+    op.create_table(
+        "trigger_causes",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("trigger", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("key", sa.String(length=300), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("told", sa.Text(), nullable=False),
+        sa.Column("event", sa.BigInteger(), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("run", sa.String(length=64), nullable=True),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trigger_causes")),
+        sa.UniqueConstraint("trigger", "key", name=op.f("uq_trigger_causes_trigger")),
+    )
+    op.create_index(
+        "ix_trigger_causes_trigger_state_id", "trigger_causes", ["trigger", "state", "id"]
+    )
+    op.create_index("ix_trigger_causes_run_id", "trigger_causes", ["run", "id"])
+    op.add_column("pipeline_runs", sa.Column("trigger", sa.String(200)))
+    op.add_column("pipeline_runs", sa.Column("cause_count", sa.Integer()))
+    op.create_index(
+        "ix_pipeline_runs_trigger_requested_at", "pipeline_runs", ["trigger", "requested_at"]
+    )
