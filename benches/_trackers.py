@@ -1,26 +1,31 @@
-"""The two servers that `tracking.py` compares, and a way to fill their stores with the same runs."""
+"""The two servers that `tracking.py` compares."""
 
 import contextlib
 import http.client
 import json
 import os
-import random
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mainspring.app import open_app
-from mainspring.config import Settings
+from mainspring.testing.postgres import postgres_server
 
 _PATIENCE_SECONDS = 300.0
-_FIRST_MS = 1_767_225_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of one server on PostgreSQL."""
+
+    url: str
+    server_pid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class Tracker:
     port: int
     process: subprocess.Popen[bytes]
     started_in_seconds: float
+    database_pid: int | None = None
+    """The database server, whose CPU is counted too; None for SQLite, which is in the process."""
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE_SECONDS)
@@ -41,9 +48,21 @@ class Tracker:
         with contextlib.closing(connection):
             return answer_of(connection, method, path, body)
 
+    def cpu_seconds(self) -> float:
+        """CPU that the server, all below it and its database have used so far."""
+        roots = [pid for pid in (self.process.pid, self.database_pid) if pid is not None]
+        return sum(_cpu_seconds(pid) for root in roots for pid in _tree(root))
+
     def memory_mib(self) -> float:
         """Proportional memory of the process and all below it."""
         return sum(_pss_kib(pid) for pid in _tree(self.process.pid)) / 1024
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[Callable[[], Database]]:
+    """A PostgreSQL server that waits for the disk as by default; each call makes a database."""
+    with postgres_server(settings=("shared_buffers=512MB", "max_connections=200")) as server:
+        yield lambda: Database(server.new_database(), server.pid)
 
 
 def answer_of(
@@ -60,24 +79,26 @@ def answer_of(
 
 
 @contextlib.contextmanager
-def mainspring(folder: Path, *, database: str = "") -> Iterator[Tracker]:
+def mainspring(folder: Path, *, database: Database | None = None) -> Iterator[Tracker]:
     """Our control server, as `mainspring server` starts it."""
     port = _free_port()
     command = [str(Path(sys.executable).with_name("mainspring")), "server", "--home", str(folder)]
-    command += ["--port", str(port)] + (["--database", database] if database else [])
-    with _started("mainspring", command, port) as tracker:
+    command += ["--port", str(port)] + (["--database", database.url] if database else [])
+    with _started("mainspring", command, port, database) as tracker:
         yield tracker
 
 
 @contextlib.contextmanager
-def mlflow(folder: Path, *, database: str = "", workers: str = "") -> Iterator[Tracker]:
+def mlflow(
+    folder: Path, *, database: Database | None = None, workers: str = ""
+) -> Iterator[Tracker]:
     """The peer, with its defaults unless told otherwise."""
     port = _free_port()
-    store = database or f"sqlite:///{folder}/mlflow.db"
-    command = [mlflow_binary(), "server", "--backend-store-uri", store, "--port", str(port)]
+    url = database.url if database else f"sqlite:///{folder}/mlflow.db"
+    command = [mlflow_binary(), "server", "--backend-store-uri", url, "--port", str(port)]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     command += ["--workers", workers] if workers else []
-    with _started("mlflow", command, port) as tracker:
+    with _started("mlflow", command, port, database) as tracker:
         yield tracker
 
 
@@ -86,99 +107,32 @@ def mlflow_binary() -> str:
     return os.environ.get("MLFLOW", str(Path.cwd() / ".venv-mlflow" / "bin" / "mlflow"))
 
 
-def fill_mainspring(home: Path, *, runs: int, params: int, metrics: int) -> None:
-    """Write runs into a store of ours that no server has open."""
-    open_app(Settings(home=home)).close()
-    with contextlib.closing(sqlite3.connect(home / "store.sqlite3")) as db:
-        db.execute("PRAGMA synchronous = OFF")
-        db.execute(
-            "INSERT INTO experiments VALUES ('0', 'Default', 'active', ?, ?) ON CONFLICT DO NOTHING",
-            (_FIRST_MS * 1000, _FIRST_MS * 1000),
-        )
-        number = 0
-        for index, run in _runs(runs):
-            at = (_FIRST_MS + index) * 1000
-            db.execute(
-                "INSERT INTO runs (id, experiment, name, status, lifecycle, user, started_at) "
-                "VALUES (?, '0', ?, 'FINISHED', 'active', 'bench', ?)",
-                (run, f"run {index}", at),
-            )
-            db.executemany(
-                "INSERT INTO run_params VALUES (?, ?, ?)",
-                [(run, f"p{key}", str(index % (key + 2))) for key in range(params)],
-            )
-            values = _values(index, metrics)
-            db.executemany(
-                "INSERT INTO metric_series VALUES (?, '0', ?, ?, 0, ?, ?)",
-                [
-                    (number + key + 1, run, f"m{key}", _FIRST_MS + index, value)
-                    for key, value in enumerate(values)
-                ],
-            )
-            db.executemany(
-                "INSERT INTO metric_history VALUES (?, 0, ?, ?, 0)",
-                [(number + key + 1, _FIRST_MS + index, value) for key, value in enumerate(values)],
-            )
-            number += metrics
-        db.commit()
-
-
-def fill_mlflow(folder: Path, *, runs: int, params: int, metrics: int) -> None:
-    """Write the same runs into a store of the peer's, whose tables its server has made."""
-    with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as db:
-        db.execute("PRAGMA synchronous = OFF")
-        for index, run in _runs(runs):
-            at = _FIRST_MS + index
-            db.execute(
-                "INSERT INTO runs (run_uuid, name, source_type, user_id, status, start_time, "
-                "lifecycle_stage, artifact_uri, experiment_id) "
-                "VALUES (?, ?, 'UNKNOWN', 'bench', 'FINISHED', ?, 'active', '', 0)",
-                (run, f"run {index}", at),
-            )
-            db.executemany(
-                "INSERT INTO params (run_uuid, key, value) VALUES (?, ?, ?)",
-                [(run, f"p{key}", str(index % (key + 2))) for key in range(params)],
-            )
-            rows = [(run, f"m{key}", v, at) for key, v in enumerate(_values(index, metrics))]
-            for table in ("metrics", "latest_metrics"):
-                db.executemany(
-                    f"INSERT INTO {table} (run_uuid, key, value, timestamp, step, is_nan) "
-                    "VALUES (?, ?, ?, ?, 0, 0)",
-                    rows,
-                )
-        db.commit()
-
-
-def _runs(count: int) -> Iterator[tuple[int, str]]:
-    for index in range(count):
-        yield index, f"{index:032x}"
-
-
-def _values(index: int, count: int) -> list[float]:
-    source = random.Random(index)
-    return [source.random() for _ in range(count)]
-
-
 @contextlib.contextmanager
-def _started(name: str, command: list[str], port: int) -> Iterator[Tracker]:
+def _started(
+    name: str, command: list[str], port: int, database: Database | None
+) -> Iterator[Tracker]:
     began = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-    )
-    try:
-        while not _answers(port):
-            if process.poll() is not None or time.perf_counter() - began > _PATIENCE_SECONDS:
-                raise RuntimeError(f"{name} did not start: {' '.join(command)}")
-            time.sleep(0.01)
-        yield Tracker(name, port, process, time.perf_counter() - began)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        )
+        try:
+            while not _answers(port):
+                if process.poll() is not None or time.perf_counter() - began > _PATIENCE_SECONDS:
+                    said.seek(0)
+                    told = said.read().decode(errors="replace")[-2000:]
+                    raise RuntimeError(f"{name} did not start: {' '.join(command)}\n{told}")
+                time.sleep(0.01)
+            seconds = time.perf_counter() - began
+            yield Tracker(name, port, process, seconds, database.server_pid if database else None)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _answers(port: int) -> bool:
@@ -197,6 +151,14 @@ def _free_port() -> int:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Of a process and of those below it that have ended."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _tree(root: int) -> list[int]:

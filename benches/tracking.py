@@ -1,7 +1,8 @@
 """Tracking, against a real `mlflow server` on the same machine, in the same run, with the same client.
 
 Each row is measured on both and printed as a ratio. The peer is found in `.venv-mlflow`, or where the variable
-MLFLOW says. Names of rows as arguments measure only those: `python -m benches.tracking log search`.
+MLFLOW says. Names of rows as arguments measure only those: `python -m benches.tracking log search`. Both sides
+keep their rows in SQLite, or with `--postgresql` each in a database of one PostgreSQL server.
 """
 
 import contextlib
@@ -13,14 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from benches._trackers import (
-    Tracker,
-    answer_of,
-    fill_mainspring,
-    fill_mlflow,
-    mainspring,
-    mlflow,
-)
+from benches import _searches
+from benches._trackers import Database, Tracker, answer_of, mainspring, mlflow, postgresql
 
 _METRICS = 100
 _SECONDS = 6.0
@@ -28,52 +23,69 @@ _POINTS = 100_000
 _ARTIFACT_BYTES = 200 << 20
 
 
+NewDatabase = Callable[[], Database] | None
+
+
 def main() -> None:
     """Measure and print."""
-    rows: dict[str, Callable[[Path], None]] = {
+    rows: dict[str, Callable[[Path, NewDatabase], None]] = {
         "start": _start,
         "log": _log,
         "history": _history,
         "artifact": _artifact,
-        "search": _search,
-        "search_large": _search_large,
+        "search": _searches.beside_peer,
+        "search_large": _searches.alone,
     }
     wanted = [name for name in sys.argv[1:] if name in rows] or list(rows)
-    for name in wanted:
-        with tempfile.TemporaryDirectory(prefix="ms-bench-") as folder:
-            rows[name](Path(folder))
+    with contextlib.ExitStack() as stack:
+        is_postgresql = "--postgresql" in sys.argv
+        database = stack.enter_context(postgresql()) if is_postgresql else None
+        for name in wanted:
+            with tempfile.TemporaryDirectory(prefix="ms-bench-") as folder:
+                rows[name](Path(folder), database)
 
 
-def _start(folder: Path) -> None:
+def _start(folder: Path, database: NewDatabase) -> None:
     """From nothing to the first answer, and the memory of a server that nobody asks anything."""
-    for database in ("fresh", "existing"):
-        with mainspring(folder / "own") as own:
+    own_database, peer_database = _two(database)
+    for store in ("fresh", "existing"):
+        with mainspring(folder / "own", database=own_database) as own:
             time.sleep(3)
             ours = own.started_in_seconds, own.memory_mib()
-        with mlflow(folder) as peer:
+        with mlflow(folder, database=peer_database) as peer:
             time.sleep(3)
             theirs = peer.started_in_seconds, peer.memory_mib()
-        _told(f"start to first answer, {database} store", "s", ours[0], theirs[0], less=True)
+        _told(f"start to first answer, {store} store", "s", ours[0], theirs[0], less=True)
     _told("memory at rest, default start", "MiB", ours[1], theirs[1], less=True)
 
 
-def _log(folder: Path) -> None:
+def _log(folder: Path, database: NewDatabase) -> None:
     """Batches of 100 metrics from many clients at once, each into a run of its own."""
     for clients in (1, 8, 32):
-        with mainspring(folder / f"own{clients}") as own:
+        own_database, peer_database = _two(database)
+        with mainspring(folder / f"own{clients}", database=own_database) as own:
             ours = _batches(own, clients)
         peer_folder = folder / f"peer{clients}"
         peer_folder.mkdir()
-        with mlflow(peer_folder, workers="1") as peer:
+        with mlflow(peer_folder, database=peer_database, workers="1") as peer:
             theirs = _batches(peer, clients)
         _told(f"log-batch of 100, {clients:2} clients", "metrics/s", ours[0], theirs[0])
-        print(f"    failed: mainspring {ours[1]}, mlflow {theirs[1]}")
+        print(
+            f"    CPU of a batch: mainspring {ours[2] * 1e3:.2f}, mlflow {theirs[2] * 1e3:.2f} ms; "
+            f"failed: mainspring {ours[1]}, mlflow {theirs[1]}",
+            flush=True,
+        )
 
 
-def _batches(tracker: Tracker, clients: int) -> tuple[float, int]:
-    """Metrics a second, and how many requests failed."""
+def _two(database: NewDatabase) -> tuple[Database | None, Database | None]:
+    return (database(), database()) if database else (None, None)
+
+
+def _batches(tracker: Tracker, clients: int) -> tuple[float, int, float]:
+    """Metrics a second, how many requests failed, and the CPU seconds of one that didn't."""
     runs = [_new_run(tracker) for _ in range(clients)]
     counts, failures = [0] * clients, [0] * clients
+    used_before = tracker.cpu_seconds()
     ends = time.perf_counter() + _SECONDS
 
     def work(number: int) -> None:
@@ -89,7 +101,9 @@ def _batches(tracker: Tracker, clients: int) -> tuple[float, int]:
 
     began = time.perf_counter()
     _together(clients, work)
-    return sum(counts) * _METRICS / (time.perf_counter() - began), sum(failures)
+    rate = sum(counts) * _METRICS / (time.perf_counter() - began)
+    used = (tracker.cpu_seconds() - used_before) / max(1, sum(counts))
+    return rate, sum(failures), used
 
 
 def _batch(run: str, step: int) -> bytes:
@@ -101,9 +115,13 @@ def _batch(run: str, step: int) -> bytes:
     return f'{{"run_id":"{run}","metrics":[{metrics}]}}'.encode()
 
 
-def _history(folder: Path) -> None:
+def _history(folder: Path, database: NewDatabase) -> None:
     """All points of one metric, page by page as the client asks for them."""
-    with mainspring(folder / "own") as own, mlflow(folder, workers="1") as peer:
+    own_database, peer_database = _two(database)
+    with (
+        mainspring(folder / "own", database=own_database) as own,
+        mlflow(folder, database=peer_database, workers="1") as peer,
+    ):
         seconds = []
         for tracker in (own, peer):
             run = _new_run(tracker)
@@ -129,10 +147,14 @@ def _read(tracker: Tracker, run: str) -> None:
     assert count == _POINTS, count
 
 
-def _artifact(folder: Path) -> None:
+def _artifact(folder: Path, database: NewDatabase) -> None:
     """A large file up and down through the server."""
     content = bytes(1 << 20)
-    with mainspring(folder / "own") as own, mlflow(folder, workers="1") as peer:
+    own_database, peer_database = _two(database)
+    with (
+        mainspring(folder / "own", database=own_database) as own,
+        mlflow(folder, database=peer_database, workers="1") as peer,
+    ):
         up, down, memory = [], [], []
         for tracker in (own, peer):
             run = tracker.call("POST", "/runs/create", {"experiment_id": "0"})["run"]["info"]
@@ -166,65 +188,6 @@ def _download(tracker: Tracker, path: str) -> None:
         while part := response.read(1 << 20):
             count += len(part)
         assert count == _ARTIFACT_BYTES, count
-
-
-_SEARCHES = {
-    "metric filter + metric order": ("metrics.m1 > 0.5", ["metrics.m2 DESC"]),
-    "metric filter + order by it": ("metrics.m1 > 0.5", ["metrics.m1 ASC"]),
-    "param and metric filter": ("params.p3 = '1' AND metrics.m1 < 0.2", []),
-    "rare metric filter": ("metrics.m1 < 0.001", []),
-    "no filter": ("", []),
-}
-
-
-def _search(folder: Path) -> None:
-    """10,000 runs of 20 parameters and 20 metrics; 100 rows a page."""
-    with mlflow(folder, workers="1"):
-        pass
-    fill_mlflow(folder, runs=10_000, params=20, metrics=20)
-    fill_mainspring(folder / "own", runs=10_000, params=20, metrics=20)
-    with mainspring(folder / "own") as own, mlflow(folder, workers="1") as peer:
-        for what, (filter_, order) in _SEARCHES.items():
-            body = {"experiment_ids": ["0"], "filter": filter_, "order_by": order}
-            body["max_results"] = 100
-            found, seconds = [], []
-            for tracker in (own, peer):
-                page = tracker.call("POST", "/runs/search", body)
-                found.append([run["info"]["run_id"] for run in page.get("runs", [])])
-                seconds.append(
-                    median(
-                        _timed(lambda t=tracker, b=body: t.call("POST", "/runs/search", b))  # type: ignore[misc]
-                        for _ in range(7)
-                    )
-                )
-            assert found[0] == found[1], what
-            _told(f"search 10,000 runs: {what}", "s", *seconds, less=True)
-
-
-def _search_large(folder: Path) -> None:
-    """100,000 runs of 100 metrics: the first page and the 500th, in milliseconds of our server."""
-    fill_mainspring(folder / "own", runs=100_000, params=5, metrics=100)
-    with mainspring(folder / "own") as own:
-        for what, (filter_, order) in _SEARCHES.items():
-            body = {"experiment_ids": ["0"], "filter": filter_, "order_by": order}
-            body["max_results"] = 100
-            first = [_timed(lambda b=body: own.call("POST", "/runs/search", b)) for _ in range(7)]  # type: ignore[misc]
-            print(
-                f"  search 100,000 runs x 100: {what:30} first page {median(first) * 1e3:6.1f} ms",
-                end="",
-            )
-            page, pages = own.call("POST", "/runs/search", body), 1
-            while pages < 499 and "next_page_token" in page:
-                page = own.call(
-                    "POST", "/runs/search", body | {"page_token": page["next_page_token"]}
-                )
-                pages += 1
-            if "next_page_token" not in page:
-                print(f"   ({pages} pages in all)")
-                continue
-            last = body | {"page_token": page["next_page_token"]}
-            deep = [_timed(lambda b=last: own.call("POST", "/runs/search", b)) for _ in range(7)]  # type: ignore[misc]
-            print(f"   page 500 {median(deep) * 1e3:6.1f} ms")
 
 
 def _new_run(tracker: Tracker) -> str:

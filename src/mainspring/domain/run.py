@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+import msgspec
+
 from mainspring.kernel.digests import Digest
 
 RunId = NewType("RunId", str)
@@ -48,8 +50,8 @@ class Experiment:
     tags: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
+# No dataclass as the other values: a page of runs has a hundred thousand of them, made ten times as quickly so.
+class Metric(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One measured point. NaN and infinities are values like any other.
 
     `model` names the logged model that was measured, `dataset_name` and `dataset_digest` on what, where

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -22,6 +22,7 @@ class PostgresServer:
     """A running server on loopback; `new_database` gives the URL of an empty database."""
 
     port: int
+    pid: int
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
@@ -40,9 +41,20 @@ class PostgresServer:
             connection.execute(statement.encode())
 
 
+_FOR_TESTS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "shared_buffers=64MB",
+    "max_connections=200",
+)
+
+
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Start a server, and stop it at the end; raises `FileNotFoundError` if PostgreSQL is not installed."""
+def postgres_server(settings: Sequence[str] = _FOR_TESTS) -> Iterator[PostgresServer]:
+    """Start a server, and stop it at the end; raises `FileNotFoundError` if PostgreSQL is not installed.
+
+    By default it does not wait for the disk, since its data is thrown away.
+    """
     initdb, postgres = _binary("initdb"), _binary("postgres")
     # PostgreSQL refuses to run as root; its packages make a user for it.
     user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
@@ -55,19 +67,13 @@ def postgres_server() -> Iterator[PostgresServer]:
             os.chown(data, user.pw_uid, user.pw_gid)
         _run([initdb, "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"], root, user)
         port = _free_port()
-        settings = (
-            "fsync=off",
-            "full_page_writes=off",
-            "shared_buffers=64MB",
-            "max_connections=200",
-        )
         options = [part for setting in settings for part in ("-c", setting)]
         command = [postgres, "-D", str(data), "-k", str(data), "-h", "127.0.0.1", "-p", str(port)]
         with (root / "log").open("wb") as log:
             server = _start(command + options, root, user, log.fileno())
             try:
                 _wait(server, port, root / "log")
-                yield PostgresServer(port=port)
+                yield PostgresServer(port=port, pid=server.pid)
             finally:
                 server.send_signal(2)
                 server.wait(timeout=30)

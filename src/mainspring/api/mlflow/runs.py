@@ -1,5 +1,7 @@
 """Runs: beginning, changing, searching. What they log is in `logging.py`."""
 
+from math import isfinite
+
 import msgspec
 
 from mainspring.api.mlflow.experiments import view_of
@@ -117,9 +119,10 @@ def run_json(run: Run) -> Json:
 
 def _latest_json(metric: Metric) -> Json:
     """A run's metric, of which a page may hold a million: written without looking for what it can't have."""
+    value = metric.value
     return {
         "key": metric.key,
-        "value": number_json(metric.value),
+        "value": value if isfinite(value) else number_json(value),
         "timestamp": metric.timestamp_ms,
         "step": metric.step,
     }

@@ -5,8 +5,8 @@ short rows through one prepared statement fastest, PostgreSQL whole columns as a
 """
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Select, and_, func, or_, select
@@ -14,7 +14,7 @@ from sqlalchemy import Select, and_, func, or_, select
 from mainspring.domain.run import Metric
 from mainspring.store.tables.tracking import metric_history, metric_series
 from mainspring.store.tx import Tx
-from mainspring.tracking.queries.pairs import IDS_AT_ONCE, chunks, from_column, to_column
+from mainspring.tracking.queries.pairs import IDS_AT_ONCE, chunks, to_column
 
 
 class Point(NamedTuple):
@@ -193,12 +193,28 @@ def _points(run_id: str, key: str, steps: tuple[int, int] | None) -> Select[Any]
     return query if steps is None else query.where(metric_history.c.step.between(*steps))
 
 
+_run_and_key = itemgetter(0, 1)
+_LATEST = "SELECT run, key, value, step, timestamp_ms FROM metric_series WHERE run "
+
+
 def latest_of_runs(tx: Tx, ids: Sequence[str]) -> dict[str, list[Metric]]:
-    found: dict[str, list[Metric]] = defaultdict(list)
-    c = metric_series.c
+    """The latest point of every metric by run, in the order of their keys."""
+    found: dict[str, list[Metric]] = {id_: [] for id_ in ids}
     for some in chunks(ids, IDS_AT_ONCE):
-        query = select(c.run, c.key, c.value, c.step, c.timestamp_ms).where(c.run.in_(some))
-        for row in tx.execute(query.order_by(c.run, c.key)).all():
-            run, key, value, step, at = tuple(row)
-            found[run].append(Metric(key=key, value=from_column(value), step=step, timestamp_ms=at))
+        if tx.is_sqlite:
+            marks = ", ".join("?" * len(some))
+            rows = tx.fetch_sql(_LATEST + f"IN ({marks})", tuple(some))
+        else:
+            rows = tx.fetch_sql(_LATEST + "= ANY(%s)", (list(some),))
+        # By Python's order of texts, which is the same whatever language a database was made for.
+        rows.sort(key=_run_and_key)
+        for run, key, value, step, at in rows:
+            found[run].append(
+                Metric(
+                    key=key,
+                    value=math.nan if value is None else value,
+                    step=step,
+                    timestamp_ms=at,
+                )
+            )
     return found

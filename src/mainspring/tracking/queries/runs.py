@@ -120,7 +120,7 @@ def hydrated_runs(
             user=row.user,
             started_at=row.started_at,
             ended_at=row.ended_at,
-            metrics=tuple(metrics[row.id]),
+            metrics=tuple(metrics.get(row.id, ())),
             params=params[row.id],
             tags=tags[row.id],
             inputs=tuple(inputs[row.id]),
