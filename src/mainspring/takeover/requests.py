@@ -3,12 +3,18 @@
 Every request can be carried out again and adds only what is missing: what is here already stays as it is.
 """
 
+from datetime import datetime
+from typing import Annotated
+
 import msgspec
 
+from mainspring.datasets.requests import Name
+from mainspring.domain.dataset import Column, DatasetVersion
 from mainspring.domain.logged_model import LoggedModel
 from mainspring.domain.model import ModelVersion, RegisteredModel
 from mainspring.domain.request import Request
 from mainspring.domain.run import Artifact, Experiment, MetricPoints, Run
+from mainspring.kernel.digests import Digest
 
 
 class TakenOver(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,3 +76,63 @@ class TakeOverVersion(Request[TakenOver], frozen=True, kw_only=True):
     """
 
     version: ModelVersion
+
+
+class DigestAlias(msgspec.Struct, frozen=True, kw_only=True):
+    """Another name for bytes that are stored here, such as `md5:` and its digits."""
+
+    alias: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+    digest: Digest
+
+
+class DatasetOrigin(msgspec.Struct, frozen=True, kw_only=True):
+    """What a version was elsewhere: `git:` and a commit, or `tag:` and its name."""
+
+    dataset: str
+    number: int
+    origin: str
+
+
+class TakeOverDatasetVersion(Request[DatasetVersion], frozen=True, kw_only=True):
+    """Keep a version from elsewhere with its time and author, as the newest; its bytes must be stored.
+
+    A version that was taken over from that origin before is given back, and so is the newest one if it has
+    the same manifest.
+    """
+
+    dataset: Name
+    origin: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+    manifest: Digest
+    file_count: int
+    size_bytes: int
+    row_count: int | None = None
+    columns: tuple[Column, ...] | None = None
+    profile: Digest | None = None
+    note: str = ""
+    created_at: datetime
+    created_by: str
+
+
+class TakeOverOrigins(Request[int], frozen=True, kw_only=True):
+    """Say what versions were elsewhere; what is said of an origin already stays, unless it is a tag."""
+
+    origins: tuple[DatasetOrigin, ...]
+
+
+class TakeOverAliases(Request[int], frozen=True, kw_only=True):
+    """Keep other names of stored bytes; answers how many were given."""
+
+    aliases: tuple[DigestAlias, ...]
+
+
+class FindAliases(Request[tuple[DigestAlias, ...]], frozen=True, kw_only=True):
+    """Those of some names that are known, each with the digests that it is for."""
+
+    aliases: tuple[str, ...]
+
+
+class FindOrigins(Request[tuple[DatasetOrigin, ...]], frozen=True, kw_only=True):
+    """Versions by what they were elsewhere; an origin that ends in `*` stands for all that begin so."""
+
+    dataset: str | None = None
+    origin: str | None = None

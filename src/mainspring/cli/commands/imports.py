@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mainspring.cli.commands.import_dvc import dvc
 from mainspring.cli.commands.take_over import take_over
 from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
@@ -16,6 +17,7 @@ def import_() -> None:
 
 for _command in take_over.commands.values():
     import_.add_command(_command)
+import_.add_command(dvc)
 
 
 @import_.command(name="great-expectations")

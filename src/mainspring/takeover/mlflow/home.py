@@ -1,22 +1,9 @@
-"""The installation that things are taken over into, as far as taking over needs it."""
+"""Bringing an MLflow's files here, or reading them there to compare."""
 
-from typing import Protocol, TypeVar
-
-from mainspring.blobs.port import BlobStore
-from mainspring.domain.request import Request
 from mainspring.domain.run import Artifact
 from mainspring.kernel.digests import Digest
+from mainspring.takeover.home import Home
 from mainspring.takeover.mlflow.source import SourceFile
-
-T = TypeVar("T")
-
-
-class Home(Protocol):
-    """Embedded or behind a URL: both clients are one."""
-
-    blobs: BlobStore
-
-    def call(self, request: Request[T]) -> T: ...
 
 
 def stored(home: Home, file: SourceFile) -> Artifact:

@@ -10,7 +10,8 @@ from mainspring.domain.model import PROMPT_TEXT_TAG, ModelVersion, RegisteredMod
 from mainspring.domain.run import Artifact
 from mainspring.kernel.errors import Conflict, Invalid, NotFound, Rejected
 from mainspring.registry.requests import GetModel, GetModelVersion, SetAlias
-from mainspring.takeover.mlflow.home import Home, stored
+from mainspring.takeover.home import Home
+from mainspring.takeover.mlflow.home import stored
 from mainspring.takeover.mlflow.report import Tally
 from mainspring.takeover.mlflow.source import Source, SourceFile, SourceVersion
 from mainspring.takeover.requests import TakeOverModel, TakeOverVersion

@@ -10,7 +10,8 @@ from functools import partial
 
 from mainspring.domain.run import Experiment, ExperimentId, MetricPoints
 from mainspring.kernel.errors import Invalid, NotFound
-from mainspring.takeover.mlflow.home import Home, stored
+from mainspring.takeover.home import Home
+from mainspring.takeover.mlflow.home import stored
 from mainspring.takeover.mlflow.registry import take_registry
 from mainspring.takeover.mlflow.report import Takeover, Tally
 from mainspring.takeover.mlflow.source import Source, SourceFile, SourceLoggedModel, SourceRun

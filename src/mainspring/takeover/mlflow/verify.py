@@ -12,7 +12,8 @@ from mainspring.domain.request import Request
 from mainspring.domain.run import Artifact, Experiment, Metric, Run
 from mainspring.kernel.errors import Invalid, MainspringError, NotFound
 from mainspring.registry.requests import GetModel, GetModelVersion
-from mainspring.takeover.mlflow.home import Home, digest_over_there
+from mainspring.takeover.home import Home
+from mainspring.takeover.mlflow.home import digest_over_there
 from mainspring.takeover.mlflow.registry import CARRIED_AS, RESERVED
 from mainspring.takeover.mlflow.source import Source, SourceFile, SourceVersion
 from mainspring.tracking.artifacts import root_of_model, root_of_run

@@ -1,4 +1,7 @@
-"""Datasets."""
+"""Datasets: what versions and bytes were called where they were taken over from."""
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0007"
 down_revision = "0006"
@@ -7,4 +10,24 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """Keep other names of digests and versions."""
+    op.create_table(
+        "digest_aliases",
+        sa.Column("alias", sa.String(80), nullable=False),
+        sa.Column("digest", sa.String(80), nullable=False),
+        sa.PrimaryKeyConstraint("alias", "digest", name=op.f("pk_digest_aliases")),
+    )
+    op.create_table(
+        "dataset_origins",
+        sa.Column("dataset", sa.String(200), nullable=False),
+        sa.Column("origin", sa.String(300), nullable=False),
+        sa.Column("version", sa.String(64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dataset"], ["datasets.name"], name=op.f("fk_dataset_origins_dataset")
+        ),
+        sa.ForeignKeyConstraint(
+            ["version"], ["dataset_versions.id"], name=op.f("fk_dataset_origins_version")
+        ),
+        sa.PrimaryKeyConstraint("dataset", "origin", name=op.f("pk_dataset_origins")),
+    )
+    op.create_index("ix_dataset_origins_origin", "dataset_origins", ["origin"])

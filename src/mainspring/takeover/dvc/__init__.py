@@ -1,0 +1,1 @@
+"""Taking over a DVC repository: its versions through git's history, its stages and its metrics, without DVC."""
