@@ -75,7 +75,7 @@ def open_app(settings: Settings, *, actor: Actor | None = None, clock: Clock | N
     """
     clock = clock or SystemClock()
     blobs = LocalBlobs(settings.blobs_path)
-    store = open_store(settings.database_url, blobs, clock)
+    store = open_store(settings.database_url, blobs, clock, settings.trusted_keys_path)
     return App(
         settings=settings,
         blobs=blobs,

@@ -126,7 +126,8 @@ def text_of(value: object) -> str:
             return " ".join(f"{name}={text_of(each)}" for name, each in value.items()) or "-"
         case list() | tuple():
             return ", ".join(text_of(each) for each in value) or "-"
-    if _is_record(value):
+    # What says in one line what it is has a word for it.
+    if _is_record(value) and type(value).__str__ is object.__str__:
         return _short(value)
     return str(value)
 

@@ -215,6 +215,15 @@ class GatesEvaluated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSigned(Event):
+    subject: ClassVar[str] = "version"
+    model: str
+    number: int
+    version: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AliasMoved(Event):
     subject: ClassVar[str] = "model"
     model: str

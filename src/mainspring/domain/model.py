@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
+from mainspring.domain.attestation import NOT_SIGNED, Signing
 from mainspring.domain.gate import GateResult
 from mainspring.domain.run import RunId
 from mainspring.domain.signature import Signature
@@ -34,6 +35,7 @@ class ModelVersion:
     profile and error profile that monitoring compares against; `evaluation` the held-out table (inputs,
     truth) that gates compare on. Both are None for versions registered from outside a pipeline. `source`
     says where its bytes came from, `stage` is what MLflow's older clients set: neither is looked at.
+    `signing` is what its signatures come to, by the keys that were trusted when it was read.
     """
 
     id: ModelVersionId
@@ -58,6 +60,7 @@ class ModelVersion:
     source: str = ""
     logged_model: str | None = None
     stage: str = "None"
+    signing: Signing = NOT_SIGNED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

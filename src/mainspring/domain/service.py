@@ -104,11 +104,15 @@ class RetrainPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicePolicy:
-    """How predictions are answered."""
+    """How predictions are answered.
+
+    `require_signed`: only versions are loaded that a trusted key signed.
+    """
 
     workers: int = 1
     timeout_seconds: float = 10.0
     max_queue: int = 256
+    require_signed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

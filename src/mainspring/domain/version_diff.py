@@ -13,6 +13,7 @@ class Where(StrEnum):
     CODE = "code"
     ENVIRONMENT = "environment"
     SIGNATURE = "signature"
+    SIGNING = "signing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,22 @@ OPERATIONS = (
         command="model diff model number other",
     ),
     Operation(
+        name="version.sign",
+        request=requests.AttachSignature,
+        run="mainspring.registry.sign:attach_signature",
+        permission=Permission.REGISTER,
+        kind=Kind.COMMAND,
+        route="POST /models/{model}/versions/{number}/signatures",
+    ),
+    Operation(
+        name="version.signatures",
+        request=requests.ListSignatures,
+        run="mainspring.registry.sign:list_signatures",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /models/{model}/versions/{number}/signatures",
+    ),
+    Operation(
         name="gate.record",
         request=requests.RecordGateResults,
         run="mainspring.registry.gates:record_gate_results",

@@ -131,8 +131,8 @@ def _versions(call: Call, model: str, deployment: Deployment | None) -> tuple[Mo
 
 
 def _running_since(call: Call, service: Service, rollout: Rollout) -> datetime:
-    """When the rollout began to answer: its wait for approval doesn't count against its time."""
-    if not service.spec.retrain.approvals.production:
+    """When the rollout began to answer: its wait for people doesn't count against its time."""
+    if not service.spec.retrain.approvals.production and not service.spec.serve.require_signed:
         return rollout.started_at
     advanced = call(ListEvents(subject=rollout.id, type="RolloutAdvanced", after=0, limit=1)).items
     return advanced[0].at if advanced else rollout.step_started_at

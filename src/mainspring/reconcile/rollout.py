@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from mainspring.domain.attestation import SigningState
 from mainspring.domain.rollout import GuardOutcome, GuardReading, Rollout, RolloutState
 from mainspring.governance.approvals import agreeing, refusing
 from mainspring.kernel.durations import format_duration
 from mainspring.reconcile.actions import Action, Advance, ShowReadings, TakeBack
 from mainspring.reconcile.seen import SeenForRollout
-from mainspring.serving.rules import missing_approvals, unmet_gates
+from mainspring.serving.rules import missing_approvals, unmet_gates, why_unsigned
 
 
 def plan_rollout(seen: SeenForRollout, now: datetime) -> list[Action]:
@@ -58,13 +59,16 @@ def _waiting(seen: SeenForRollout) -> list[Action]:
         {seen.service.applied_by, candidate.created_by} if policy.not_by_author else set[str]()
     )
     agreed = agreeing(given, candidate.manifest) - authors
+    signing = candidate.signing
+    if unsigned := why_unsigned(seen.service.spec.serve, signing):
+        if signing.state is SigningState.BROKEN:
+            return [TakeBack(rollout=rollout.id, readings=(), why=unsigned)]
+        return []
     if missing_approvals(policy, agreed):
         return []
-    why = (
-        f"approved by {', '.join(sorted(agreed))}"
-        if agreed
-        else "no approval is asked for any more"
-    )
+    told = [f"approved by {', '.join(sorted(agreed))}"] if agreed else []
+    told += [f"signed by {', '.join(signing.signed_by)}"] if signing.signed_by else []
+    why = "; ".join(told) or "nothing is asked for any more"
     return [
         Advance(rollout=rollout.id, step_index=rollout.step_index, readings=(), why=why),
     ]
@@ -80,6 +84,8 @@ def _failure(seen: SeenForRollout) -> str | None:
             return f"serving process {report.process} can't load it: {reason}"
     if unmet := unmet_gates(seen.service.spec.gates, seen.candidate.gate_results):
         return f"its gates no longer hold: {'; '.join(unmet)}"
+    if seen.candidate.signing.state is SigningState.BROKEN:
+        return why_unsigned(seen.service.spec.serve, seen.candidate.signing)
     return None
 
 

@@ -52,6 +52,7 @@ def _facts(tx: Tx, version: ModelVersion) -> dict[Where, Values]:
         Where.CODE: _present({"project": version.project}),
         Where.ENVIRONMENT: _present({"environment": version.environment}),
         Where.SIGNATURE: _columns(version.signature),
+        Where.SIGNING: {"signed": str(version.signing)},
     }
 
 

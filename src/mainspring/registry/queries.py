@@ -20,15 +20,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from mainspring.domain.attestation import Attestation
+from mainspring.domain.dataset import Manifest
 from mainspring.domain.gate import GateResult
 from mainspring.domain.model import PROMPT_TAG, ModelVersion, ModelVersionId, RegisteredModel
 from mainspring.domain.run import RunId
 from mainspring.domain.search import Clause, Order
+from mainspring.governance.keys import trusted_keys
+from mainspring.kernel.codec import decode
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Conflict
+from mainspring.registry.signing import signing_of
 from mainspring.store.search import IS_NOT, Owned, Searchable, search
 from mainspring.store.tables.registry import (
     aliases,
+    model_signatures,
     model_tags,
     model_version_tags,
     model_versions,
@@ -296,6 +302,7 @@ def _versions(tx: Tx, rows: Sequence[Row[Any]]) -> list[ModelVersion]:
     ids = [row.id for row in rows]
     tags = _tags(tx, model_version_tags, "version", ids)
     names = _aliases_of_versions(tx, ids)
+    signatures = attestations_of(tx, ids)
     return [
         ModelVersion(
             id=ModelVersionId(row.id),
@@ -320,9 +327,59 @@ def _versions(tx: Tx, rows: Sequence[Row[Any]]) -> list[ModelVersion]:
             source=row.source,
             logged_model=row.logged_model,
             stage=row.stage,
+            signing=signing_of(
+                row.model,
+                signatures[row.id],
+                manifest=lambda digest=row.manifest: manifest_of(tx, digest),  # type: ignore[misc]
+                trusted=lambda: trusted_keys(tx.trusted_keys),
+            ),
         )
         for row in rows
     ]
+
+
+def manifest_of(tx: Tx, digest: Digest) -> Manifest:
+    """The files of a version; raises `NotFound` or `Corrupt`."""
+    return decode(tx.blobs.read(digest), Manifest, what="manifest")
+
+
+def attestations_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[Attestation]]:
+    """Signatures by version, oldest first."""
+    found: dict[str, list[Attestation]] = defaultdict(list)
+    c = model_signatures.c
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        query = select(model_signatures).where(c.version.in_(ids[start : start + _IDS_AT_ONCE]))
+        for row in tx.execute(query.order_by(c.attached_at, c.key)):
+            found[row.version].append(
+                Attestation(
+                    version=row.version,
+                    key=row.key,
+                    bundle=row.bundle,
+                    attached_at=row.attached_at,
+                    attached_by=row.attached_by,
+                )
+            )
+    return found
+
+
+def signatures_mark(tx: Tx) -> str:
+    """A short text that differs whenever a version's signatures do."""
+    c = model_signatures.c
+    row = tx.execute(
+        select(func.count(c.key).label("signatures"), func.max(c.attached_at).label("latest"))
+    ).one()
+    return f"{row.signatures}:{row.latest.timestamp() if row.latest else ''}"
+
+
+def attach(tx: Tx, id_: str, key: str, bundle: str) -> None:
+    """Keep a signature, in place of an earlier one by the same key."""
+    c = model_signatures.c
+    tx.execute(delete(model_signatures).where(c.version == id_, c.key == key))
+    tx.execute(
+        insert(model_signatures).values(
+            version=id_, key=key, bundle=bundle, attached_at=tx.now, attached_by=str(tx.actor)
+        )
+    )
 
 
 def _aliases_of_versions(tx: Tx, ids: Sequence[str]) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from mainspring.domain.approval import Approval
+from mainspring.domain.attestation import Attestation
 from mainspring.domain.gate import GateResult
 from mainspring.domain.model import ModelVersion, RegisteredModel
 from mainspring.domain.request import Request
@@ -147,6 +148,25 @@ class DiffModelVersions(Request[VersionDiff], frozen=True, kw_only=True):
     number: int
     other: int
     other_model: str | None = None
+
+
+class AttachSignature(Request[ModelVersion], frozen=True, kw_only=True):
+    """Keep an OpenSSF model signature with the version that it is of.
+
+    `bundle` is the file's text. Raises `Invalid` if it is about other files or another name, or if a trusted
+    key should have made it and did not. The same key's earlier signature is replaced.
+    """
+
+    model: str
+    number: int
+    bundle: Annotated[str, Meta(min_length=1)]
+
+
+class ListSignatures(Request[tuple[Attestation, ...]], frozen=True, kw_only=True):
+    """A version's signatures as their signers made them, oldest first."""
+
+    model: str
+    number: int
 
 
 class RecordGateResults(Request[ModelVersion], frozen=True, kw_only=True):

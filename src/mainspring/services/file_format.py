@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from mainspring.domain.rollout import GuardMetric, Strategy
 from mainspring.domain.service import DriftPolicy
+from mainspring.domain.trigger import CatchUp, TriggerMode
 
 # `$` alone would let a line end pass behind the text.
 DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$(?!\n)"
@@ -132,6 +133,9 @@ class ServeTable(Table, frozen=True, kw_only=True):
     workers: Annotated[int, Meta(ge=1, le=256)] | UnsetType = UNSET
     timeout: Duration | UnsetType = UNSET
     max_queue: Annotated[int, Meta(ge=1, le=1_000_000)] | UnsetType = UNSET
+    require_signed: Annotated[
+        bool, Meta(description="Load only versions that a trusted key signed.")
+    ] = False
 
 
 class ServiceTable(Table, frozen=True, kw_only=True):
@@ -160,7 +164,51 @@ class ServiceTable(Table, frozen=True, kw_only=True):
     serve: ServeTable = msgspec.field(default_factory=ServeTable)
 
 
+class BudgetTable(Table, frozen=True, kw_only=True):
+    """At most so many runs within any such span."""
+
+    runs: Positive
+    per: Duration = "1d"
+
+
+class TriggerTable(Table, frozen=True, kw_only=True):
+    """When a pipeline runs by itself, and with what."""
+
+    pipeline: Annotated[
+        str, Meta(pattern=PIPELINE_PATTERN, description="module:function of the pipeline")
+    ]
+    on: Annotated[
+        list[
+            Annotated[
+                str,
+                Meta(
+                    min_length=1,
+                    max_length=1000,
+                    description="What is waited for: schedule: 0 3 * * 1 Europe/Berlin, data: rides, "
+                    "incident: demand, finding: demand, model: demand, champion: demand, webhook, "
+                    "file: inbox/*.csv, git: REPOSITORY BRANCH",
+                ),
+            ]
+        ],
+        Meta(max_length=50),
+    ] = []
+    data: Annotated[
+        dict[str, Name],
+        Meta(description="Dataset parameters whose dataset is called otherwise, and that name."),
+    ] = {}
+    # Whatever the pipeline takes; text may name a value of what happened, as in ${day}.
+    params: dict[str, Any] = {}
+    mode: TriggerMode | UnsetType = UNSET
+    catch_up: CatchUp | UnsetType = UNSET
+    debounce: Duration | UnsetType = UNSET
+    cooldown: Duration | UnsetType = UNSET
+    max_staleness: Duration | UnsetType = UNSET
+    budget: BudgetTable | UnsetType = UNSET
+    concurrency: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
+
+
 class File(Table, frozen=True, kw_only=True):
     """A whole `mainspring.toml`."""
 
-    service: dict[Name, ServiceTable]
+    service: dict[Name, ServiceTable] = {}
+    trigger: dict[Name, TriggerTable] = {}

@@ -38,11 +38,11 @@ _SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")
 _MAX_SCHEMA_BYTES = 4 << 20
 
 
-def check_name(name: str, where: str) -> None:
-    """Raise `Invalid` unless a service may be called that."""
+def check_name(name: str, where: str, *, what: str = "service") -> None:
+    """Raise `Invalid` unless a service, or whatever is declared, may be called that."""
     if not _SERVICE_NAME.match(name):
         raise Invalid(
-            f"{name[:120]!r} can't be the name of a service",
+            f"{name[:120]!r} can't be the name of a {what}",
             where=where,
             hint="Use letters, digits, '_' and '-', at most 100 of them: it stands in URLs.",
         )
@@ -151,12 +151,12 @@ def _rollout(table: RolloutTable, path: Keys, where: Where) -> RolloutPolicy:
     if not isinstance(table.steps, UnsetType):
         _check_steps(table.steps, (*path, "steps"), where)
     policy = RolloutPolicy(
-        **_without_unset(
+        **without_unset(
             strategy=table.strategy,
             steps=UNSET if isinstance(table.steps, UnsetType) else tuple(table.steps),
-            hold_seconds=_seconds(table.hold, (*path, "hold"), where),
+            hold_seconds=seconds_of(table.hold, (*path, "hold"), where),
             min_requests=table.min_requests,
-            max_seconds=_seconds(table.max_duration, (*path, "max_duration"), where),
+            max_seconds=seconds_of(table.max_duration, (*path, "max_duration"), where),
         ),
         guards=tuple(
             Guard(metric=guard.metric, max=guard.max, min_requests=guard.min_requests)
@@ -194,9 +194,9 @@ def _check_steps(steps: list[float], path: Keys, where: Where) -> None:
 def _monitor(table: MonitorTable, path: Keys, where: Where) -> MonitorPolicy:
     labels = table.labels
     policy = MonitorPolicy(
-        **_without_unset(
-            window_seconds=_seconds(table.window, (*path, "window"), where),
-            lateness_seconds=_seconds(table.lateness, (*path, "lateness"), where),
+        **without_unset(
+            window_seconds=seconds_of(table.window, (*path, "window"), where),
+            lateness_seconds=seconds_of(table.lateness, (*path, "lateness"), where),
             drift=table.drift,
             psi_threshold=table.psi_threshold,
             max_error_growth=table.max_error_growth,
@@ -240,8 +240,8 @@ def _retrain(
             production=table.approvals.production,
             not_by_author=table.approvals.not_by_author,
         ),
-        **_without_unset(
-            cooldown_seconds=_seconds(table.cooldown, (*path, "cooldown"), where),
+        **without_unset(
+            cooldown_seconds=seconds_of(table.cooldown, (*path, "cooldown"), where),
             max_failures=table.max_failures,
         ),
     )
@@ -272,10 +272,11 @@ def _trigger(text: str, path: Keys, where: Where) -> RetrainTrigger | Schedule:
 
 def _serve(table: ServeTable, path: Keys, where: Where) -> ServicePolicy:
     policy = ServicePolicy(
-        **_without_unset(
+        **without_unset(
             workers=table.workers,
-            timeout_seconds=_seconds(table.timeout, (*path, "timeout"), where),
+            timeout_seconds=seconds_of(table.timeout, (*path, "timeout"), where),
             max_queue=table.max_queue,
+            require_signed=table.require_signed,
         )
     )
     if policy.timeout_seconds <= 0:
@@ -287,7 +288,8 @@ def _serve(table: ServeTable, path: Keys, where: Where) -> ServicePolicy:
     return policy
 
 
-def _seconds(text: str | UnsetType, path: Keys, where: Where) -> float | UnsetType:
+def seconds_of(text: str | UnsetType, path: Keys, where: Where) -> float | UnsetType:
+    """A duration in seconds; UNSET stays UNSET."""
     if isinstance(text, UnsetType):
         return UNSET
     try:
@@ -300,7 +302,7 @@ def _seconds(text: str | UnsetType, path: Keys, where: Where) -> float | UnsetTy
         raise Invalid(error.message, where=where(path), hint=error.hint) from error
 
 
-def _without_unset(**values: Any) -> dict[str, Any]:
+def without_unset(**values: Any) -> dict[str, Any]:
     """Only what the file says: the rest keeps the policy's own default."""
     return {key: value for key, value in values.items() if value is not UNSET}
 

@@ -1,5 +1,6 @@
-"""Whether a model version may serve: its gates and people's approvals."""
+"""Whether a model version may serve: its gates, people's approvals and its signature."""
 
+from mainspring.domain.attestation import SigningState
 from mainspring.domain.model import ModelVersion
 from mainspring.domain.service import Service
 from mainspring.governance import approvals
@@ -17,6 +18,18 @@ def check_gates(service: Service, version: ModelVersion) -> None:
             code="gates_not_passed",
             hint="Train another version, or change the gates and have a new version judged by them.",
         )
+
+
+def signature_wanted(service: Service, version: ModelVersion) -> bool:
+    """Whether a trusted key's signature is still missing; raises `Rejected` if there is one that does not hold."""
+    why = rules.why_unsigned(service.spec.serve, version.signing)
+    if why and version.signing.state is SigningState.BROKEN:
+        raise Rejected(
+            f"version {version.number} of {version.model} may not serve: {why}",
+            code="signature_broken",
+            hint="`mainspring model verify` tells more. Sign it again, or register it anew.",
+        )
+    return why is not None
 
 
 def approvals_wanted(tx: Tx, service: Service, version: ModelVersion) -> int:

@@ -1,6 +1,6 @@
 """What can be asked of serving's control side; predictions themselves take the path in `api/oip`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from msgspec import Meta
@@ -16,7 +16,7 @@ class StartRollout(Request[Rollout], frozen=True, kw_only=True):
 
     Raises `Rejected` unless the candidate passed every gate, `Conflict` while another rollout is under way.
     Without a champion the candidate goes to its full share at once, guarded all the same. If the service
-    asks for approvals that are not there yet, the rollout waits for them.
+    asks for approvals or a signature that are not there yet, the rollout waits for them.
     """
 
     service: str
@@ -28,7 +28,7 @@ class AdvanceRollout(Request[Rollout], frozen=True, kw_only=True):
     """Give the candidate its next share; after the last one it becomes champion.
 
     `step_index` is the step the caller saw; if the rollout moved on meanwhile, nothing happens. A rollout
-    that waits for approval is at step -1; advancing it raises `Conflict` while approvals are missing.
+    that waits is at step -1; advancing it raises `Conflict` while approvals or a signature are missing.
     """
 
     rollout: str
@@ -84,7 +84,10 @@ class ListRollouts(Request[tuple[Rollout, ...]], frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One service in the routing snapshot: which versions to hold ready, and who gets what share."""
+    """One service in the routing snapshot: which versions to hold ready, and who gets what share.
+
+    `refused` are versions that must not be loaded, with the reason.
+    """
 
     service: str
     routing_version: int
@@ -95,6 +98,7 @@ class Route:
     salt: str
     policy: ServicePolicy
     versions: tuple[ModelVersion, ...]
+    refused: dict[ModelVersionId, str] = field(default_factory=dict)
 
 
 class GetRouting(Request[tuple[Route, ...]], frozen=True, kw_only=True):

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from mainspring.domain.rollout import Deployment
-from mainspring.kernel.errors import Conflict
+from mainspring.kernel.errors import Conflict, Rejected
 from mainspring.services.read import service_named
-from mainspring.serving import queries
+from mainspring.serving import queries, rules
 from mainspring.serving.champion import make_champion
 from mainspring.serving.requests import RollBack
 from mainspring.serving.rollout import end_rollout
@@ -19,7 +19,7 @@ def roll_back(tx: Tx, request: RollBack) -> Deployment:
     The champion before becomes the one that the restored version itself replaced, so that going back twice
     goes back two versions rather than to the bad one.
     """
-    service_named(tx, request.service)
+    service = service_named(tx, request.service)
     deployment = queries.deployment(tx, request.service)
     why = request.why or f"asked for by {tx.actor}"
     if deployment is not None and deployment.rollout is not None:
@@ -39,10 +39,17 @@ def roll_back(tx: Tx, request: RollBack) -> Deployment:
             hint="Only a service that replaced a champion can be rolled back.",
         )
     earlier = queries.promotion_of(tx, request.service, deployment.previous)
+    version = version_by_id(tx, deployment.previous)
+    if why_not := rules.why_unsigned(service.spec.serve, version.signing):
+        raise Rejected(
+            f"version {version.number} of {version.model} can't be gone back to: {why_not}",
+            code="signature_missing",
+            hint="`mainspring model sign` signs it; until then it would not be loaded.",
+        )
     return make_champion(
         tx,
         deployment,
-        version_by_id(tx, deployment.previous),
+        version,
         previous=earlier.champion if earlier else None,
         why=why,
     )

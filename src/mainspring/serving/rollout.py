@@ -16,7 +16,7 @@ from mainspring.kernel.errors import Conflict, Invalid
 from mainspring.services.read import service_named
 from mainspring.serving import queries, rules
 from mainspring.serving.champion import make_champion, save_routing
-from mainspring.serving.permission import approvals_wanted, check_gates
+from mainspring.serving.permission import approvals_wanted, check_gates, signature_wanted
 from mainspring.serving.read import rollout_named
 from mainspring.serving.requests import (
     AdvanceRollout,
@@ -37,11 +37,11 @@ def start_rollout(tx: Tx, request: StartRollout) -> Rollout:
         return deployment.rollout
     _check_startable(service, version, deployment)
     check_gates(service, version)
-    missing = approvals_wanted(tx, service, version)
-    rollout = _new_rollout(tx, service, version, deployment, why=request.why, waits=missing > 0)
+    missing = _missing(tx, service, version)
+    rollout = _new_rollout(tx, service, version, deployment, why=request.why, waits=bool(missing))
     save_routing(tx, deployment)
     queries.add_rollout(tx, rollout)
-    waiting = f"waits for {missing} approval{'s' if missing > 1 else ''}" if missing else ""
+    waiting = f"waits for {missing}" if missing else ""
     tx.emit(
         RolloutStarted(
             service=rollout.service,
@@ -59,7 +59,7 @@ def start_rollout(tx: Tx, request: StartRollout) -> Rollout:
 def advance_rollout(tx: Tx, request: AdvanceRollout) -> Rollout:
     """Go on to the next step, if the rollout is still in the step that the caller saw.
 
-    Gates and approvals are checked again at every step: they may have changed since the start.
+    Gates, approvals and signatures are checked again at every step: they may have changed since the start.
     """
     rollout = rollout_named(tx, request.rollout)
     if not rules.is_under_way(rollout, request.step_index):
@@ -67,11 +67,11 @@ def advance_rollout(tx: Tx, request: AdvanceRollout) -> Rollout:
     service = service_named(tx, rollout.service)
     version = version_by_id(tx, rollout.candidate)
     check_gates(service, version)
-    if missing := approvals_wanted(tx, service, version):
+    if missing := _missing(tx, service, version):
         raise Conflict(
-            f"version {version.number} of {version.model} waits for {missing} more approval(s)",
-            code="approvals_missing",
-            hint="`mainspring approve` gives one.",
+            f"version {version.number} of {version.model} waits for {missing}",
+            code="approvals_missing" if "approval" in missing else "signature_missing",
+            hint="`mainspring approve` gives an approval, `mainspring model sign` a signature.",
         )
     readings = request.readings or rollout.readings
     step = rules.next_step(rollout)
@@ -163,6 +163,15 @@ def _check_startable(service: Service, version: ModelVersion, deployment: Deploy
             code="rollout_under_way",
             hint="Wait for its end, or end it with `mainspring rollout stop`.",
         )
+
+
+def _missing(tx: Tx, service: Service, version: ModelVersion) -> str:
+    """What people still have to give, in words; raises `Rejected` for what they can't give any more."""
+    approvals = approvals_wanted(tx, service, version)
+    wanted = [f"{approvals} more approval{'s' if approvals > 1 else ''}"] if approvals else []
+    if signature_wanted(service, version):
+        wanted.append("a signature by a trusted key")
+    return " and ".join(wanted)
 
 
 def _new_rollout(

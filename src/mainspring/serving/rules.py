@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from mainspring.domain.attestation import Signing, SigningState
 from mainspring.domain.gate import Gate, GateOutcome, GateResult
 from mainspring.domain.rollout import Rollout, RolloutState, Strategy
-from mainspring.domain.service import ApprovalPolicy, RolloutPolicy
+from mainspring.domain.service import ApprovalPolicy, RolloutPolicy, ServicePolicy
 
 WAITING_STEP = -1
 """The step of a rollout that waits for approval: the one before its first."""
@@ -87,6 +88,26 @@ def unmet_gates(gates: Sequence[Gate], results: Sequence[GateResult] | None) -> 
 def missing_approvals(policy: ApprovalPolicy, agreeing: Collection[str]) -> int:
     """How many more people must say yes."""
     return max(0, policy.production - len(agreeing))
+
+
+def why_unsigned(policy: ServicePolicy, signing: Signing) -> str | None:
+    """Why a version may not be loaded for want of a signature; None if it may.
+
+    >>> why_unsigned(ServicePolicy(require_signed=True), Signing())
+    'it is not signed, and its service asks for a signature by a trusted key'
+    """
+    if not policy.require_signed or signing.state is SigningState.VERIFIED:
+        return None
+    asked = "and its service asks for a signature by a trusted key"
+    match signing.state:
+        case SigningState.UNSIGNED:
+            return f"it is not signed, {asked}"
+        case SigningState.BROKEN:
+            return f"its signature does not hold: {signing.why}"
+        case _:
+            return f"it is signed by no key that is trusted here, {asked}" + (
+                f" ({signing.why})" if signing.why else ""
+            )
 
 
 def is_under_way(rollout: Rollout, step_index: int) -> bool:

@@ -84,6 +84,8 @@ class Runtime:
                 key = (route.service, version.id)
                 pool = self._pools.get(key)
                 if pool is None or pool.is_closed:
+                    if version.id in route.refused:
+                        continue
                     pool = Pool(
                         route.service,
                         version,
@@ -102,8 +104,15 @@ class Runtime:
         return tuple(sorted({p.version.id for p in self._pools.values() if p.is_ready}))
 
     def failed_versions(self) -> dict[ModelVersionId, str]:
-        """Versions that can't be loaded, with the reason."""
-        return {
+        """Versions that can't or must not be loaded, with the reason."""
+        loaded = {pool.version.id for pool in self._pools.values() if pool.is_ready}
+        refused = {
+            id_: why
+            for route in self._routes.values()
+            for id_, why in route.refused.items()
+            if id_ not in loaded
+        }
+        return refused | {
             pool.version.id: pool.failure
             for pool in self._pools.values()
             if pool.failure and not pool.is_ready
@@ -151,7 +160,7 @@ class Runtime:
     def _arms_of(self, route: Route, before: Arms | None) -> Arms:
         champion = self._pools.get((route.service, route.champion)) if route.champion else None
         candidate = self._pools.get((route.service, route.candidate)) if route.candidate else None
-        if champion is not None and not champion.is_ready and before is not None:
+        if route.champion and (champion is None or not champion.is_ready) and before is not None:
             # Until the champion is ready, whoever answered before goes on, if that one still can.
             standing_in = before.champion
             if standing_in is not None and not standing_in.is_closed and standing_in.is_ready:

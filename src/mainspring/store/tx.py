@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, CursorResult, Executable, insert
@@ -20,9 +21,10 @@ from mainspring.store.tables.ledger import events
 
 
 class HasBlobs(Protocol):
-    """All that a use case may ask of the blobs: whether bytes are there."""
+    """All that a use case may ask of the blobs: whether bytes are there, and a small text such as a manifest."""
 
     def exists(self, digest: Digest) -> bool: ...
+    def read(self, digest: Digest) -> bytes: ...
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class Tx:
     operation: str
     now: datetime
     blobs: HasBlobs
+    trusted_keys: Path
     event_ids: list[str] = field(default_factory=list)
 
     def execute(
@@ -51,6 +54,11 @@ class Tx:
     ) -> CursorResult[Any]:
         """Run a statement in the driver's own words, with nothing between: for the few hottest ones."""
         return self.connection.exec_driver_sql(statement, parameters)
+
+    def fetch_sql(self, statement: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """All rows of a query in the driver's own words, as the driver gives them: plain values, no names."""
+        cursor = self.connection.exec_driver_sql(statement, parameters).cursor
+        return [] if cursor is None else list(cursor.fetchall())
 
     def new_id(self, prefix: str) -> str:
         return new_id(prefix, self.now)
@@ -82,9 +90,12 @@ class Tx:
 class Store:
     """A migrated database from which transactions are opened."""
 
-    def __init__(self, database: Database, blobs: HasBlobs, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, blobs: HasBlobs, clock: Clock, trusted_keys: Path
+    ) -> None:
         self._database = database
         self._blobs = blobs
+        self._trusted_keys = trusted_keys
         self._clock = clock
 
     @contextmanager
@@ -125,6 +136,7 @@ class Store:
             operation=operation,
             now=self._clock.now(),
             blobs=self._blobs,
+            trusted_keys=self._trusted_keys,
         )
 
     @contextmanager
@@ -140,14 +152,15 @@ class Store:
             raise explained from error
 
 
-def open_store(url: str, blobs: HasBlobs, clock: Clock) -> Store:
+def open_store(url: str, blobs: HasBlobs, clock: Clock, trusted_keys: Path) -> Store:
     """Open the store behind a URL, migrated to this version.
 
+    `trusted_keys` is the folder with the public keys whose signatures count.
     Raises `Invalid` (code `store_too_new`) for one written by a newer Mainspring, `Unavailable` if the
     database can't be reached.
     """
     database = open_database(url)
-    store = Store(database, blobs, clock)
+    store = Store(database, blobs, clock, trusted_keys)
     try:
         with store._failing_clearly():
             bring_up_to_date(database)

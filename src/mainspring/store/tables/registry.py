@@ -83,6 +83,20 @@ model_version_tags = Table(
     PrimaryKeyConstraint("version", "key"),
 )
 
+# Signatures of versions, as their signers made them: they speak for themselves, so nothing here is trusted.
+model_signatures = Table(
+    "model_signatures",
+    metadata,
+    Column(
+        "version", String(64), ForeignKey("model_versions.id", ondelete="CASCADE"), nullable=False
+    ),
+    Column("key", String(64), nullable=False),
+    Column("bundle", Text, nullable=False),
+    Column("attached_at", Instant, nullable=False),
+    Column("attached_by", String(200), nullable=False),
+    PrimaryKeyConstraint("version", "key"),
+)
+
 aliases = Table(
     "aliases",
     metadata,
