@@ -36,6 +36,8 @@ def addresses_of(story: Story) -> dict[str, str]:
         "first version of a dataset": "/datasets/rides/1",
         "accepted version of a dataset": f"/datasets/rides/{story.rides.number}",
         "refused version of a dataset": f"/datasets/rides/{story.refused.number}",
+        "changes of a dataset": f"/datasets/rides/diff?before=1&after={story.refused.number}",
+        "changes by a key that can't be one": "/datasets/rides/diff?key=nothing",
         "model": "/models/demand",
         "champion": f"/models/demand/{story.champion.number}",
         "version that waits for approval": "/models/fraud/1",

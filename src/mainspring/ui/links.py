@@ -31,6 +31,11 @@ def to_dataset(name: str, number: int | None = None) -> str:
     return f"/datasets/{_part(name)}" + (f"/{number}" if number is not None else "")
 
 
+def to_diff(name: str, before: int, after: int) -> str:
+    """What changed between two versions of a dataset."""
+    return f"{to_dataset(name)}/diff?before={before}&after={after}"
+
+
 def to_model(name: str, number: int | None = None) -> str:
     """A model, or one version of it."""
     return f"/models/{_part(name)}" + (f"/{number}" if number is not None else "")

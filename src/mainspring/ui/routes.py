@@ -7,6 +7,7 @@ from mainspring.ui import assets, theme
 from mainspring.ui.answering import ActionFunction, PageFunction, action_endpoint, page_endpoint
 from mainspring.ui.pages import (
     audit,
+    dataset_diff,
     datasets,
     incidents,
     models,
@@ -28,6 +29,7 @@ PAGES: dict[str, PageFunction] = {
     "/traces/{trace}": traces.trace,
     "/datasets": datasets.datasets,
     "/datasets/{dataset}": datasets.dataset,
+    "/datasets/{dataset}/diff": dataset_diff.dataset_diff,
     "/datasets/{dataset}/{number}": datasets.dataset_version,
     "/models": models.models,
     "/models/{model}": models.model,
