@@ -217,7 +217,7 @@ def test_cached_results_whose_bytes_are_gone_are_not_found(any_app: App) -> None
             cache_components={},
         )
     )
-    any_app.blobs.delete(output.digest)
+    any_app.blobs.path_of(output.digest).unlink()
 
     assert any_app.call(FindCached(key=KEY)) is None
 

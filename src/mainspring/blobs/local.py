@@ -1,15 +1,42 @@
-"""Bytes in a folder: `<root>/ab/<64 hex digits>`, written to a temporary name, synced, then renamed."""
+"""Bytes in a folder.
+
+Three forms, by what is best for them: a file of its own (`<root>/ab/<64 hex digits>`), a piece of a pack
+(`packs/`), where many small ones came at once, and a recipe of pieces (`recipes/`), where a large one is mostly like
+another. All are written to a temporary name, synced, then renamed; whoever reads sees no difference.
+"""
 
 import errno
+import fcntl
 import hashlib
 import os
 import tempfile
-import time
-from collections.abc import Iterator
-from io import BytesIO
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from io import BufferedReader, BytesIO, FileIO
+from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+from mainspring.blobs.index import Piece, encode_index, named, raw
+from mainspring.blobs.packs import PACK_BYTES, Container, Containers, PackWriter, sync_folder
+from mainspring.blobs.recipes import (
+    CUT_BYTES,
+    PiecesReader,
+    Recipe,
+    cut,
+    decode_recipe,
+    encode_recipe,
+)
+from mainspring.blobs.taking import (
+    Stamp,
+    copy_digested,
+    copy_whole,
+    damaged,
+    new_target,
+    read_whole,
+    size_of,
+)
 from mainspring.kernel.digests import (
     CHUNK_BYTES,
     Digest,
@@ -17,44 +44,48 @@ from mainspring.kernel.digests import (
     hex_part,
     parse_digest,
 )
-from mainspring.kernel.errors import Conflict, Corrupt, NotFound, Unavailable
+from mainspring.kernel.errors import Corrupt, NotFound, Unavailable
+
+SMALL_BYTES = 1 << 20
+"""Files below this are packed, where `MANY` or more of them come at once."""
+MANY = 64
+_BATCH_BYTES = 8 << 20
+_BATCH_FILES = 256
+_READ_AHEAD = 4
+# A version that shares less than this with what is there is kept whole: it reads faster so.
+_WORTH_SHARING = 0.3
+_READER_BYTES = 256 << 10
 
 
 class LocalBlobs:
     """A `BlobStore` in a folder on a local disk.
 
-    A crash leaves at most a file under `tmp/`, which `remove_leftovers` clears once it is old.
+    A crash leaves at most a file under `tmp/`, which a sweep clears once it is old.
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self._temporary = root / "tmp"
+        self._recipes = root / "recipes"
+        packs, cuts = root / "packs", root / "cuts"
         try:
-            self._temporary.mkdir(parents=True, exist_ok=True)
+            for folder in (self._temporary, self._recipes, packs, cuts):
+                folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unavailable(error, root) from error
+        self.containers = Containers(packs, cuts, self.whole_path)
+
+    # Storing.
 
     def put(self, stream: BinaryIO) -> Digest:
         """Store all that is left in a stream."""
         state = hashlib.sha256()
-        try:
-            handle, name = tempfile.mkstemp(dir=self._temporary)
-        except OSError as error:
-            raise _unavailable(error, self._root) from error
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as target:
-                while chunk := stream.read(CHUNK_BYTES):
-                    state.update(chunk)
-                    target.write(chunk)
-                target.flush()
-                os.fsync(target.fileno())
+        with self._new_file() as (handle, temporary):
+            while chunk := stream.read(CHUNK_BYTES):
+                state.update(chunk)
+                _write_all(handle, chunk)
             digest = Digest("sha256:" + state.hexdigest())
-            self._keep(temporary, digest)
-        except OSError as error:
-            raise _unavailable(error, self._root) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+            self._keep(handle, temporary, digest)
         return digest
 
     def put_bytes(self, data: bytes) -> Digest:
@@ -62,17 +93,50 @@ class LocalBlobs:
 
     def put_file(self, path: Path) -> Digest:
         """Store a file's bytes; raises `Conflict` if the file changes while it is read."""
-        with path.open("rb") as stream:
-            before = os.fstat(stream.fileno())
-            digest = self.put(stream)
-            after = os.fstat(stream.fileno())
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise Conflict(
-                f"{path} changed while it was read",
-                code="file_changed",
-                hint="Add it again once nothing writes to it.",
-            )
-        return digest
+        return self._put_large(Path(os.path.realpath(path)), None)[0]
+
+    def put_files(
+        self, paths: Sequence[Path | str], near: Sequence[Digest | None] = ()
+    ) -> list[tuple[Digest, Stamp]]:
+        """Store many files: small ones together, large ones beside each other.
+
+        `near` names, for each path, stored bytes that it may be a later version of: where much is alike, only
+        what differs is stored. Raises `Conflict` for a file that changes meanwhile; links are not followed.
+        """
+        found: list[tuple[Digest, Stamp] | None] = [None] * len(paths)
+        sizes = [size_of(path) for path in paths]
+        small = [at for at, size in enumerate(sizes) if size < SMALL_BYTES]
+        if len(small) < MANY:
+            small = []
+        self._put_small(paths, sizes, small, found)
+        rest = [at for at in range(len(paths)) if found[at] is None]
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            futures = [
+                pool.submit(self._put_large, paths[at], near[at] if near else None) for at in rest
+            ]
+            for at, future in zip(rest, futures, strict=True):
+                found[at] = future.result()
+        return [each for each in found if each is not None]
+
+    def replace(self, digest: Digest, path: Path) -> None:
+        """Put sound bytes, in a file that has them, in the place of damaged ones."""
+        with self._new_file() as (handle, temporary):
+            if copy_whole(path, handle)[0] != digest:
+                raise _corrupt(digest)
+            self._put_in_place(handle, temporary, digest)
+
+    def add_recipe(self, digest: Digest, recipe: Recipe) -> None:
+        """Keep bytes as pieces that are all stored; with an empty pack of new ones nothing is copied."""
+        target = self.recipe_path(digest)
+        with self._new_file() as (handle, temporary):
+            _write_all(handle, encode_recipe(recipe))
+            self._put_in_place(handle, temporary, digest, target)
+
+    def new_pack(self) -> PackWriter:
+        """A pack to write pieces to; `finish` makes them visible."""
+        return PackWriter(self.root / "packs", self._temporary)
+
+    # Reading.
 
     def read(self, digest: Digest) -> bytes:
         with self.open(digest) as stream:
@@ -82,19 +146,57 @@ class LocalBlobs:
         return data
 
     def open(self, digest: Digest) -> BinaryIO:
+        with suppress(FileNotFoundError):
+            return self.whole_path(hex_part(parse_digest(digest))).open("rb")
+        recipe = self.recipe(digest)
+        if recipe is None:
+            raise NotFound(f"there are no bytes {digest}", code="blob_missing")
+        return self.open_pieces(recipe)
+
+    def recipe(self, digest: Digest) -> Recipe | None:
+        """The pieces that bytes are made of, if they are no file of their own; None if there are none.
+
+        A small file in a pack is a single piece. Raises `Corrupt` for a damaged recipe.
+        """
+        place = self.containers.find(raw(digest))
+        if place is not None:
+            return ((raw(digest), place[1].length),)
         try:
-            return self.path_of(digest).open("rb")
-        except FileNotFoundError as error:
-            raise NotFound(f"there are no bytes {digest}", code="blob_missing") from error
+            return self.recipe_of(digest)
+        except FileNotFoundError:
+            return None
+
+    def recipe_of(self, digest: Digest) -> Recipe:
+        """A recipe as it is kept; raises `FileNotFoundError` if there is none, `Corrupt` if it is damaged."""
+        try:
+            return decode_recipe(self.recipe_path(digest).read_bytes())
+        except ValueError as error:
+            raise _corrupt(digest) from error
+
+    def open_pieces(self, recipe: Recipe) -> BinaryIO:
+        """Pieces as one stream; they are not verified."""
+        return cast(BinaryIO, BufferedReader(PiecesReader(recipe, self.read_piece), _READER_BYTES))
+
+    def check_piece(self, piece: Piece, data: bytes) -> None:
+        """Raise `Corrupt` unless these are the bytes of that piece."""
+        if hashlib.sha256(data).digest() != piece.digest:
+            raise _corrupt(named(piece.digest))
 
     def exists(self, digest: Digest) -> bool:
-        return self.path_of(digest).exists()
+        return (
+            self.whole_path(hex_part(parse_digest(digest))).exists()
+            or self.containers.find(raw(digest)) is not None
+            or self.recipe_path(digest).exists()
+        )
 
     def size_bytes(self, digest: Digest) -> int:
         try:
-            return self.path_of(digest).stat().st_size
+            return self.whole_path(hex_part(parse_digest(digest))).stat().st_size
         except FileNotFoundError as error:
-            raise NotFound(f"there are no bytes {digest}", code="blob_missing") from error
+            recipe = self.recipe(digest)
+            if recipe is None:
+                raise NotFound(f"there are no bytes {digest}", code="blob_missing") from error
+            return sum(length for _, length in recipe)
 
     def verify(self, digest: Digest) -> None:
         """Read the bytes and raise `Corrupt` unless they are those that were stored."""
@@ -102,48 +204,310 @@ class LocalBlobs:
             if digest_stream(stream) != digest:
                 raise _corrupt(digest)
 
-    def delete(self, digest: Digest) -> None:
-        self.path_of(digest).unlink(missing_ok=True)
+    def path_of(self, digest: Digest) -> Path:
+        """Where the bytes lie as a file; read only. Other processes open models and snapshots from here.
+
+        Bytes that are no file yet become one (verified); bytes that are not stored would lie there.
+        """
+        path = self.whole_path(hex_part(parse_digest(digest)))
+        if not path.exists() and (recipe := self.recipe(digest)) is not None:
+            self._write_out(digest, recipe)
+        return path
+
+    def copy_out(
+        self, files: Sequence[tuple[Digest, str]], target: Path, *, replace: bool = False
+    ) -> None:
+        """Write bytes to files below a folder, verified; the folders are there already.
+
+        Small ones are read in the order in which they lie, large ones beside each other.
+        """
+        packed: list[tuple[Container, Piece, str]] = []
+        rest: list[tuple[Digest, str]] = []
+        for digest, path in files:
+            place = self.containers.find(raw(parse_digest(digest)))
+            if place is not None and place[0].is_pack:
+                packed.append((*place, path))
+            else:
+                rest.append((digest, path))
+        again = self._copy_packed(packed, target, replace=replace)
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            futures = [
+                pool.submit(self._copy_one, digest, path, target, replace=replace)
+                for digest, path in (*rest, *again)
+            ]
+            for future in futures:
+                future.result()
 
     def digests(self) -> Iterator[Digest]:
-        for folder in sorted(self._root.iterdir()):
+        """Every stored digest: files, recipes, pieces of packs; the same may come more than once."""
+        for path in (*self.whole_files(), *self.recipes()):
+            yield parse_digest("sha256:" + path.name)
+        for container in self.containers:
+            if container.is_pack:
+                for piece in sorted(container.index.pieces(), key=lambda each: each.offset):
+                    yield named(piece.digest)
+
+    def whole_files(self) -> Iterator[Path]:
+        """Every file that holds some bytes alone."""
+        for folder in sorted(self.root.iterdir()):
             if len(folder.name) == 2:
-                for path in sorted(folder.iterdir()):
-                    yield parse_digest("sha256:" + path.name)
+                yield from sorted(folder.iterdir())
 
-    def path_of(self, digest: Digest) -> Path:
-        """Where the bytes lie; read only. Other processes open models and snapshots from here."""
-        name = hex_part(parse_digest(digest))
-        return self._root / name[:2] / name
+    def recipes(self) -> Iterator[Path]:
+        """Every list of pieces."""
+        yield from sorted(self._recipes.iterdir())
 
-    def remove_leftovers(self, older_than_seconds: float = 86400.0) -> int:
-        """Delete temporary files of writers that died; returns how many."""
-        limit = time.time() - older_than_seconds
-        count = 0
-        for path in self._temporary.iterdir():
-            if path.stat().st_mtime < limit:
-                path.unlink(missing_ok=True)
-                count += 1
-        return count
+    def leftovers(self) -> Iterator[Path]:
+        """Temporary files of writers, at work or dead."""
+        yield from self._temporary.iterdir()
 
-    def _keep(self, temporary: Path, digest: Digest) -> None:
-        target = self.path_of(digest)
-        if target.exists():
-            # Say that it is still wanted: the sweeper spares what was touched lately.
-            os.utime(target)
+    def touch(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Which of some bytes are stored; a sweep spares those from now on as if they had just come."""
+        found: set[Digest] = set()
+        touched: set[Path] = set()
+        with self.sharing():
+            for digest in digests:
+                place = self.containers.find(raw(parse_digest(digest)))
+                for path in (
+                    place[0].index_path if place else self.recipe_path(digest),
+                    self.whole_path(hex_part(digest)),
+                ):
+                    with suppress(FileNotFoundError):
+                        if path not in touched:
+                            os.utime(path)
+                            touched.add(path)
+                        found.add(digest)
+        return found
+
+    @contextmanager
+    def sharing(self, *, alone: bool = False) -> Iterator[None]:
+        """Hold off sweeps while it is decided what is there already; a sweep is `alone` while it deletes."""
+        handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(handle)
+
+    # How it is done.
+
+    def _put_small(
+        self,
+        paths: Sequence[Path | str],
+        sizes: list[int],
+        small: list[int],
+        found: list[tuple[Digest, Stamp] | None],
+    ) -> None:
+        """Read and digest small files in batches, some ahead, and append the new ones to packs."""
+
+        def read(batch: list[int]) -> list[tuple[int, bytes, bytes, Stamp]]:
+            taken = []
+            for at in batch:
+                data, stamp = read_whole(paths[at])
+                taken.append((at, hashlib.sha256(data).digest(), data, stamp))
+            return taken
+
+        if not small:
             return
+        batches = _batches(small, sizes)
+        pack = self.new_pack()
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                ahead = [pool.submit(read, batch) for batch in batches[:_READ_AHEAD]]
+                for number in range(len(batches)):
+                    taken = ahead.pop(0).result()
+                    if number + _READ_AHEAD < len(batches):
+                        ahead.append(pool.submit(read, batches[number + _READ_AHEAD]))
+                    there = self.touch(named(digest) for _, digest, _, _ in taken)
+                    for at, digest, data, stamp in taken:
+                        found[at] = (named(digest), stamp)
+                        if named(digest) not in there:
+                            pack.add(digest, data)
+                    if pack.size_bytes > PACK_BYTES:
+                        pack.finish()
+                        pack = self.new_pack()
+            pack.finish()
+        except OSError as error:
+            raise _unavailable(error, self.root) from error
+        finally:
+            pack.abandon()
+
+    def _put_large(self, path: Path | str, near: Digest | None) -> tuple[Digest, Stamp]:
+        with self._new_file() as (handle, temporary):
+            digest, stamp = copy_whole(path, handle)
+            is_kept = (
+                near is not None
+                and stamp.size_bytes >= CUT_BYTES
+                and self._keep_what_differs(temporary, digest, near)
+            )
+            if not is_kept:
+                self._keep(handle, temporary, digest)
+        return digest, stamp
+
+    def _keep_what_differs(self, temporary: Path, digest: Digest, near: Digest) -> bool:
+        """Keep a file by the pieces it shares with others; False if it shares too little, or is there."""
+        if self.exists(digest):
+            return False
+        self.cut_whole(near)
+        pieces = cut(temporary)
+        with self.sharing():
+            places = {piece.digest: self.containers.find(piece.digest) for piece in pieces}
+            new = {piece.digest: piece for piece in pieces if places[piece.digest] is None}
+            total = sum(piece.length for piece in pieces)
+            if sum(piece.length for piece in new.values()) > (1 - _WORTH_SHARING) * total:
+                return False
+            for container in {place[0].index_path for place in places.values() if place}:
+                os.utime(container)
+            pack = self.new_pack()
+            try:
+                with temporary.open("rb") as file:
+                    for piece in new.values():
+                        pack.add(piece.digest, os.pread(file.fileno(), piece.length, piece.offset))
+                pack.finish()
+            finally:
+                pack.abandon()
+            self.add_recipe(digest, tuple((piece.digest, piece.length) for piece in pieces))
+        return True
+
+    def cut_whole(self, digest: Digest) -> bool:
+        """Note where the pieces of a large file lie that is kept whole; False if it is not."""
+        path = self.whole_path(hex_part(digest))
+        target = self.cut_path(path.name)
+        if target.exists():
+            return True
+        try:
+            pieces = cut(path)
+        except FileNotFoundError:
+            return False
+        with self._new_file() as (handle, temporary):
+            _write_all(handle, encode_index(list({each.digest: each for each in pieces}.values())))
+            self._put_in_place(handle, temporary, digest, target)
+        return True
+
+    def read_piece(self, digest: bytes, start: int, length: int) -> bytes:
+        """Bytes of a piece, not verified; raises `NotFound`."""
+        for _ in range(2):
+            place = self.containers.find(digest)
+            if place is None:
+                break
+            container, piece = place
+            try:
+                with container.path.open("rb", buffering=0) as file:
+                    return os.pread(
+                        file.fileno(), min(length, piece.length - start), piece.offset + start
+                    )
+            except FileNotFoundError:
+                self.containers.forget()  # a sweep packed it anew
+        raise NotFound(f"there are no bytes {named(digest)}", code="blob_missing")
+
+    def _copy_packed(
+        self, packed: list[tuple[Container, Piece, str]], target: Path, *, replace: bool
+    ) -> list[tuple[Digest, str]]:
+        """Write pieces of packs to files; gives back those whose pack does not have them sound any more."""
+        again: list[tuple[Digest, str]] = []
+        packed.sort(key=lambda each: (each[0].path, each[1].offset))
+        for path, group in groupby(packed, key=lambda each: each[0].path):
+            try:
+                source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                self.containers.forget()  # a sweep packed it anew
+                again += [(named(piece.digest), name) for _, piece, name in group]
+                continue
+            try:
+                for _, piece, name in group:
+                    data = os.pread(source, piece.length, piece.offset)
+                    if hashlib.sha256(data).digest() != piece.digest:
+                        again.append((named(piece.digest), name))
+                        continue
+                    with new_target(target / name, replace=replace) as handle:
+                        _write_all(handle, data)
+            finally:
+                os.close(source)
+        return again
+
+    def _copy_one(self, digest: Digest, path: str, target: Path, *, replace: bool) -> None:
+        with self.open(digest) as source, new_target(target / path, replace=replace) as handle:
+            if isinstance(source, BufferedReader) and isinstance(source.raw, FileIO):
+                found = copy_digested(source.fileno(), handle, os.fstat(source.fileno()).st_size)
+            else:
+                state = hashlib.sha256()
+                while chunk := source.read(CHUNK_BYTES):
+                    state.update(chunk)
+                    _write_all(handle, chunk)
+                found = Digest("sha256:" + state.hexdigest())
+            if found != digest:
+                raise damaged(path, digest)
+
+    def _write_out(self, digest: Digest, recipe: Recipe) -> None:
+        with self._new_file() as (handle, temporary):
+            state = hashlib.sha256()
+            for piece, length in recipe:
+                data = self.read_piece(piece, 0, length)
+                state.update(data)
+                _write_all(handle, data)
+            if "sha256:" + state.hexdigest() != digest:
+                raise _corrupt(digest)
+            self._put_in_place(handle, temporary, digest)
+
+    def _keep(self, handle: int, temporary: Path, digest: Digest) -> None:
+        if not self.touch((digest,)):
+            self._put_in_place(handle, temporary, digest)
+
+    def _put_in_place(
+        self, handle: int, temporary: Path, digest: Digest, target: Path | None = None
+    ) -> None:
+        target = target or self.whole_path(hex_part(digest))
+        os.fsync(handle)
         temporary.chmod(0o444)
         target.parent.mkdir(exist_ok=True)
         os.replace(temporary, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
+
+    @contextmanager
+    def _new_file(self) -> Iterator[tuple[int, Path]]:
+        """A new file to write to; removed at the end unless it was put in its place."""
+        try:
+            handle, name = tempfile.mkstemp(dir=self._temporary)
+        except OSError as error:
+            raise _unavailable(error, self.root) from error
+        temporary = Path(name)
+        try:
+            yield handle, temporary
+        except OSError as error:
+            raise _unavailable(error, self.root) from error
+        finally:
+            os.close(handle)
+            temporary.unlink(missing_ok=True)
+
+    def whole_path(self, digits: str) -> Path:
+        """Where bytes lie that are a file of their own, by their digest's hex digits."""
+        return self.root / digits[:2] / digits
+
+    def cut_path(self, digits: str) -> Path:
+        """Where it is noted what pieces a file of its own has."""
+        return self.root / "cuts" / f"{digits}.index"
+
+    def recipe_path(self, digest: Digest) -> Path:
+        """Where the pieces of bytes are listed that are kept as such."""
+        return self._recipes / hex_part(parse_digest(digest))
 
 
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _batches(small: list[int], sizes: list[int]) -> list[list[int]]:
+    batches: list[list[int]] = []
+    room = 0
+    for at in small:
+        if not batches or room < sizes[at] or len(batches[-1]) == _BATCH_FILES:
+            batches.append([])
+            room = _BATCH_BYTES
+        batches[-1].append(at)
+        room -= sizes[at]
+    return batches
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
 
 
 def _corrupt(digest: Digest) -> Corrupt:

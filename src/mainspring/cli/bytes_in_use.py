@@ -44,13 +44,6 @@ def walk(app: "App") -> Findings:
     return found
 
 
-def unreferenced(app: "App", found: Findings) -> Iterator[Digest]:
-    """Stored bytes that no row needs."""
-    for digest in app.blobs.digests():
-        if digest not in found.needed:
-            yield digest
-
-
 def _follow(app: "App", reference: Reference, found: Findings) -> None:
     """Note a reference, and what the bytes behind it name; the same bytes may be met as several kinds."""
     if (reference.digest, reference.kind) in found.followed:

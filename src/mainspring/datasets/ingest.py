@@ -1,17 +1,18 @@
 """Taking data in: files or a frame become stored bytes and a manifest."""
 
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mainspring.blobs.port import BlobStore
-from mainspring.blobs.trees import put_files, put_folder, put_manifest
+from mainspring.blobs.seen import SeenFolder
+from mainspring.blobs.trees import put_alone, put_folder, put_manifest
 from mainspring.datasets.tables import columns_of, read_through, table_files
 from mainspring.domain.dataset import Column, Manifest, ManifestEntry
 from mainspring.kernel.digests import Digest
-from mainspring.kernel.errors import Conflict, Invalid, NotFound
+from mainspring.kernel.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,27 +38,50 @@ class Ingested:
 def ingest(blobs: BlobStore, source: Path) -> Ingested:
     """Store a file or folder, and read it once as a table if its names say that it is one.
 
-    Raises `NotFound` if there is nothing, `Conflict` if it changes meanwhile, `Invalid` for tables that
-    can't be read, links inside folders, and empty folders. What was stored by then is swept later.
+    Raises as `store_source` and `describe` do. What was stored by then is swept later.
+    """
+    return describe(blobs, store_source(blobs, source))
+
+
+def store_source(
+    blobs: BlobStore,
+    source: Path,
+    *,
+    seen: SeenFolder | None = None,
+    near: Mapping[str, Digest] | None = None,
+) -> Manifest:
+    """Store a file or folder; only what changed since `seen` is read, and only what differs from `near` is kept.
+
+    Raises `NotFound` if there is nothing, `Conflict` if it changes meanwhile, `Invalid` for links inside folders, names
+    that are not text, and folders that hold nothing.
     """
     if not source.exists():
         raise NotFound(f"there is no {source}", code="source_missing")
-    try:
-        before = _fingerprint(source)
-        if source.is_dir():
-            manifest = put_folder(blobs, source)
-        else:
-            manifest = put_files(blobs, source.parent, [source.name])
-        after = _fingerprint(source)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise _changed(source) from error
-    except PermissionError as error:
-        raise Invalid(f"{error.filename} can't be read: permission denied") from error
-    if before != after:
-        raise _changed(source)
+    if source.is_dir():
+        manifest = put_folder(blobs, source, seen=seen, near=near)
+    else:
+        manifest = put_alone(blobs, source, seen=seen, near=near)
     if not manifest.entries:
         raise Invalid(f"{source} holds no files", code="empty_folder")
-    return _described(blobs, manifest)
+    return manifest
+
+
+def describe(blobs: BlobStore, manifest: Manifest) -> Ingested:
+    """Store a manifest and read its files once, if they are a table.
+
+    Raises `Invalid` for a table that can't be read, `Corrupt` for bytes that changed.
+    """
+    row_count, columns = None, None
+    digest = put_manifest(blobs, manifest)
+    if table_files(manifest) is not None:
+        row_count, columns = read_through(blobs, digest)
+    return Ingested(
+        manifest=digest,
+        file_count=len(manifest.entries),
+        size_bytes=manifest.size_bytes,
+        row_count=row_count,
+        columns=columns,
+    )
 
 
 def ingest_frame(blobs: BlobStore, frame: "pl.DataFrame") -> Ingested:
@@ -92,40 +116,3 @@ def _parquet(frame: "pl.DataFrame") -> bytes:
     # One chunk and a fixed row group, so that the bytes don't depend on how the frame came about.
     frame.rechunk().write_parquet(buffer, row_group_size=_ROW_GROUP)
     return buffer.getvalue()
-
-
-def _described(blobs: BlobStore, manifest: Manifest) -> Ingested:
-    row_count, columns = None, None
-    digest = put_manifest(blobs, manifest)
-    if table_files(manifest) is not None:
-        row_count, columns = read_through(blobs, digest)
-    return Ingested(
-        manifest=digest,
-        file_count=len(manifest.entries),
-        size_bytes=manifest.size_bytes,
-        row_count=row_count,
-        columns=columns,
-    )
-
-
-def _fingerprint(source: Path) -> dict[str, tuple[int, int, int]]:
-    """Size, time of change and inode of every file, to see whether something wrote meanwhile."""
-    if not source.is_dir():
-        return {source.name: _stamp(source.stat())}
-    return {
-        str(path): _stamp(path.lstat())
-        for folder, _folders, names in os.walk(source)
-        for path in (Path(folder, name) for name in names)
-    }
-
-
-def _stamp(status: os.stat_result) -> tuple[int, int, int]:
-    return (status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-def _changed(source: Path) -> Conflict:
-    return Conflict(
-        f"{source} changed while it was added",
-        code="file_changed",
-        hint="Add it again once nothing writes to it.",
-    )

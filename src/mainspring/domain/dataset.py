@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+import msgspec
+
 from mainspring.domain.data_type import DataType
 from mainspring.kernel.digests import Digest
 
@@ -27,11 +29,15 @@ class ManifestEntry:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """A tree of files by content, sorted by path. Its own digest names the whole tree."""
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tree of files by content, sorted by path. Its own digest names the whole tree.
+
+    `empty_folders` are those that hold nothing at all; a tree without any is written as if there were no such
+    field, so that its digest stays what it was.
+    """
 
     entries: tuple[ManifestEntry, ...]
+    empty_folders: tuple[str, ...] = ()
 
     @property
     def size_bytes(self) -> int:

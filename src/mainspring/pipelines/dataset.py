@@ -38,5 +38,5 @@ class Dataset:
     def files(self, target: Path | str) -> Path:
         """Write the files below a folder, and give that folder back."""
         folder = Path(target)
-        lay_out(self._blobs, read_manifest(self._blobs, self.manifest), folder)
+        lay_out(self._blobs, read_manifest(self._blobs, self.manifest), folder, replace=True)
         return folder

@@ -112,7 +112,7 @@ class Model:
         """The model of a manifest, laid out in a new folder; its code runs when it is first used."""
         from mainspring.tracking.model_format import describe_folder
 
-        lay_out(blobs, read_manifest(blobs, manifest), folder)
+        lay_out(blobs, read_manifest(blobs, manifest), folder, replace=True)
         description = describe_folder(folder)
         if description.signature is None:
             raise Invalid("this model has no signature", hint="Give ms.Model the training inputs.")

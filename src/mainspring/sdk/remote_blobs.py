@@ -2,20 +2,24 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
+from mainspring.blobs.taking import Stamp, changed, new_target
+from mainspring.kernel.codec import decode, encode
 from mainspring.kernel.digests import CHUNK_BYTES, Digest, digest_bytes, digest_stream, parse_digest
-from mainspring.kernel.errors import Conflict, Corrupt, Denied, NotFound
+from mainspring.kernel.errors import Corrupt, Denied, NotFound
 
 if TYPE_CHECKING:
     import httpx
 
 # Streams are kept in memory up to here on their way, then in a temporary file.
 _SPOOL_BYTES = 16 << 20
+_MOST_ASKED = 10_000
 
 
 class Wire(Protocol):
@@ -44,6 +48,46 @@ class RemoteBlobs:
             self._upload(digest, cast(BinaryIO, spooled))
         return digest
 
+    def put_files(
+        self, paths: Sequence[Path | str], near: Sequence[Digest | None] = ()
+    ) -> list[tuple[Digest, Stamp]]:
+        """Store many files; only those are sent whose bytes the server does not have."""
+        found = [_digested(path) for path in paths]
+        missing = {digest for digest, _ in found} - self.touch(digest for digest, _ in found)
+        for path, (digest, stamp) in zip(paths, found, strict=True):
+            if digest in missing:
+                missing.remove(digest)
+                self._send(path, digest, stamp)
+        return found
+
+    def touch(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Which of some bytes are stored; the server's sweep spares those as if they had just come."""
+        asked = list(dict.fromkeys(digests))
+        missing: set[Digest] = set()
+        for start in range(0, len(asked), _MOST_ASKED):
+            content = encode(asked[start : start + _MOST_ASKED])
+            answer = self._wire.request("POST", "/blobs/missing", repeatable=True, content=content)
+            missing |= set(decode(answer.content, list[Digest], what="answer"))
+        return set(asked) - missing
+
+    def copy_out(
+        self, files: Sequence[tuple[Digest, str]], target: Path, *, replace: bool = False
+    ) -> None:
+        """Write bytes to files below a folder, verified; the folders are there already."""
+        for digest, path in files:
+            with (
+                new_target(target / path, replace=replace) as handle,
+                os.fdopen(os.dup(handle), "wb") as file,
+                self.open(digest) as source,
+            ):
+                shutil.copyfileobj(source, file, CHUNK_BYTES)
+
+    def _send(self, path: Path | str, digest: Digest, stamp: Stamp) -> None:
+        with Path(path).open("rb") as stream:
+            self._wire.request("PUT", _path(digest), repeatable=False, content=_chunks(stream))
+            if Stamp.of(os.fstat(stream.fileno())) != stamp:
+                raise changed(path)
+
     def put_bytes(self, data: bytes) -> Digest:
         digest = digest_bytes(data)
         self._upload(digest, BytesIO(data))
@@ -51,18 +95,7 @@ class RemoteBlobs:
 
     def put_file(self, path: Path) -> Digest:
         """Store a file's bytes; raises `Conflict` if the file changes while it is read."""
-        with path.open("rb") as stream:
-            before = os.fstat(stream.fileno())
-            digest = digest_stream(stream)
-            self._upload(digest, stream)
-            after = os.fstat(stream.fileno())
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise Conflict(
-                f"{path} changed while it was read",
-                code="file_changed",
-                hint="Add it again once nothing writes to it.",
-            )
-        return digest
+        return self.put_files([os.path.realpath(path)])[0][0]
 
     def read(self, digest: Digest) -> bytes:
         data = self._wire.request("GET", _path(digest), repeatable=True).content
@@ -101,9 +134,6 @@ class RemoteBlobs:
         """Fetch the bytes and raise `Corrupt` unless they are those that were stored."""
         self.open(digest).close()
 
-    def delete(self, digest: Digest) -> None:
-        raise Denied("bytes on a server are deleted by its own sweeper only", code="server_only")
-
     def digests(self) -> Iterator[Digest]:
         raise Denied("a server does not list its bytes", code="server_only")
 
@@ -118,6 +148,15 @@ class RemoteBlobs:
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
     while chunk := stream.read(CHUNK_BYTES):
         yield chunk
+
+
+def _digested(path: Path | str) -> tuple[Digest, Stamp]:
+    with Path(path).open("rb") as stream:
+        before = Stamp.of(os.fstat(stream.fileno()))
+        digest = digest_stream(stream)
+        if Stamp.of(os.fstat(stream.fileno())) != before:
+            raise changed(path)
+    return digest, before
 
 
 def _path(digest: Digest) -> str:

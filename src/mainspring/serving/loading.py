@@ -45,7 +45,7 @@ def laid_out(blobs: LocalBlobs, manifest: Digest, work: Path) -> Iterator[Path]:
     work.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{hex_part(manifest)[:12]}-", dir=work))
     try:
-        lay_out(blobs, read_manifest(blobs, manifest), folder)
+        lay_out(blobs, read_manifest(blobs, manifest), folder, replace=True)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

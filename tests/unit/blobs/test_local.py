@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mainspring.blobs.local import LocalBlobs
+from mainspring.blobs.sweep import Sweep
 from mainspring.blobs.trees import check_relative, lay_out, put_folder, put_manifest, read_manifest
 from mainspring.domain.dataset import Manifest, ManifestEntry
 from mainspring.kernel.digests import Digest, digest_bytes
@@ -171,6 +172,8 @@ def test_leftovers_of_a_killed_writer_are_removed_once_they_are_old(
     leftover = tmp_path / "blobs" / "tmp" / "half"
     leftover.write_bytes(b"half")
 
-    assert blobs.remove_leftovers() == 0
+    Sweep(blobs, set(), before=0).run(delete=True)
+    assert leftover.exists()
     os.utime(leftover, (0, 0))
-    assert blobs.remove_leftovers() == 1
+    Sweep(blobs, set(), before=0).run(delete=True)
+    assert not leftover.exists()

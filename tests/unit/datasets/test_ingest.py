@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mainspring.blobs.local import LocalBlobs
+from mainspring.blobs.taking import Stamp
 from mainspring.datasets.ingest import ingest, ingest_frame
 from mainspring.datasets.tables import read_table
 from mainspring.domain.data_type import DataType
@@ -149,13 +151,15 @@ def test_a_file_that_changes_while_it_is_added_is_refused(folder: Path, tmp_path
     class SlowDisk(LocalBlobs):
         """Blobs on a disk so slow that somebody writes to the file in between."""
 
-        def put_file(self, path: Path) -> Digest:
-            digest = super().put_file(path)
-            with path.open("a") as stream:
+        def put_files(
+            self, paths: Sequence[Path | str], near: Sequence[Digest | None] = ()
+        ) -> list[tuple[Digest, Stamp]]:
+            stored = super().put_files(paths, near)
+            with Path(paths[0]).open("a") as stream:
                 stream.write("3,1.0,Th\n")
-            return digest
+            return stored
 
-    with pytest.raises(Conflict, match="changed while it was added"):
+    with pytest.raises(Conflict, match="changed while it was read"):
         ingest(SlowDisk(tmp_path / "blobs"), path)
 
 
@@ -166,9 +170,11 @@ def test_a_file_that_vanishes_meanwhile_is_a_conflict(folder: Path, tmp_path: Pa
     class SlowDisk(LocalBlobs):
         """Blobs on a disk so slow that somebody deletes the other file in between."""
 
-        def put_file(self, path: Path) -> Digest:
+        def put_files(
+            self, paths: Sequence[Path | str], near: Sequence[Digest | None] = ()
+        ) -> list[tuple[Digest, Stamp]]:
             (folder / "b.csv").unlink(missing_ok=True)
-            return super().put_file(path)
+            return super().put_files(paths, near)
 
     with pytest.raises(Conflict):
         ingest(SlowDisk(tmp_path / "blobs"), folder)

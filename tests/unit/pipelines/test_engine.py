@@ -558,7 +558,7 @@ def test_a_step_runs_beside_the_projects_files_and_has_no_input(flow: Flow) -> N
 def test_a_run_whose_code_is_gone_fails_clearly(flow: Flow) -> None:
     flow.write(CHAIN)
     request = flow.request()
-    flow.app.blobs.delete(request.project)
+    flow.app.blobs.path_of(request.project).unlink()
     worker = flow.worker()
 
     run = worker.run(request.id)

@@ -4,7 +4,6 @@ Bytes are no state: they mean nothing until an operation writes a row that names
 permission but leave no audit entry.
 """
 
-import os
 from collections.abc import Awaitable, Callable
 from typing import BinaryIO
 
@@ -16,11 +15,14 @@ from mainspring.api.uploads import read_body
 from mainspring.app import App
 from mainspring.domain.actor import Actor, Permission
 from mainspring.governance.rules import may
+from mainspring.kernel.codec import decode, encode
 from mainspring.kernel.digests import Digest, parse_digest
 from mainspring.kernel.errors import Denied, Invalid, NotFound
 
 Handler = Callable[[Request, dict[str, str]], Awaitable[Response]]
 
+_MOST_ASKED = 10_000
+_DIGEST_CHARACTERS = 80
 _UPLOADERS = (Permission.ADD_DATA, Permission.TRACK)
 
 
@@ -36,12 +38,12 @@ def blob_handlers(app: App) -> dict[str, Handler]:
     async def get(request: Request, fields: dict[str, str]) -> Response:
         _require(request.state.actor, (Permission.READ,))
         digest = parse_digest(fields["digest"])
-        path = app.blobs.path_of(digest)
+        path = await anyio.to_thread.run_sync(app.blobs.path_of, digest)
         if not await anyio.to_thread.run_sync(path.exists):
             raise NotFound(f"there are no bytes {digest}", code="blob_missing")
         if request.method == "HEAD":
             # Whoever asks will leave the upload out: to the sweep the bytes are as fresh as if it came.
-            await anyio.to_thread.run_sync(os.utime, path)
+            await anyio.to_thread.run_sync(app.blobs.touch, (digest,))
         # Somebody else's bytes: a browser must never take them for a page of ours.
         headers = {
             "ETag": f'"{digest}"',
@@ -51,7 +53,17 @@ def blob_handlers(app: App) -> dict[str, Handler]:
         }
         return FileResponse(path, headers=headers, media_type="application/octet-stream")
 
-    return {"PUT /blobs/{digest}": put, "GET /blobs/{digest}": get}
+    async def ask(request: Request, fields: dict[str, str]) -> Response:
+        _require(request.state.actor, _UPLOADERS)
+        asked = await read_body(
+            request, lambda stream: stream.read(_MOST_ASKED * _DIGEST_CHARACTERS)
+        )
+        digests = [parse_digest(each) for each in decode(asked, list[str], what="list of digests")]
+        there = await anyio.to_thread.run_sync(app.blobs.touch, digests)
+        missing = [digest for digest in digests if digest not in there]
+        return Response(encode(missing), media_type="application/json")
+
+    return {"POST /blobs/missing": ask, "PUT /blobs/{digest}": put, "GET /blobs/{digest}": get}
 
 
 def _store(app: App, stream: BinaryIO, digest: Digest) -> None:

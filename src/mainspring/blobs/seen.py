@@ -1,0 +1,99 @@
+"""What a folder looked like when it was last stored or laid out: an unchanged file need not be read again."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from mainspring.blobs.taking import Stamp
+from mainspring.kernel.digests import Digest
+
+# Clocks of file systems tick; a file changed within a tick of its stamp may change again without a trace.
+_TICK_NS = 100_000_000
+_COARSE_TICK_NS = 2_000_000_000
+_SECOND_NS = 1_000_000_000
+
+
+class SeenFile(msgspec.Struct, frozen=True, array_like=True):
+    """A file's stamp and digest. A stamp of None proves nothing: the file has to be read again."""
+
+    stamp: tuple[int, int, int, int] | None
+    digest: Digest
+
+
+class SeenFolder(msgspec.Struct, kw_only=True):
+    """A folder by its absolute path, and which version of which dataset it held, if any."""
+
+    root: str
+    dataset: str | None = None
+    number: int | None = None
+    manifest: Digest | None = None
+    files: dict[str, SeenFile] = {}  # msgspec gives each its own
+
+    def digest_of(self, path: str, stamp: Stamp) -> Digest | None:
+        """The digest of a file that has not changed since."""
+        known = self.files.get(path)
+        return known.digest if known is not None and known.stamp == _key(stamp) else None
+
+    def replace_files(self, found: Mapping[str, tuple[Digest, Stamp]], *, at_ns: int) -> None:
+        """Remember files as they were found by a look that began at `at_ns` (nanoseconds since the epoch)."""
+        self.files = {
+            path: SeenFile(_key(stamp) if _is_settled(stamp, at_ns) else None, digest)
+            for path, (digest, stamp) in found.items()
+        }
+
+
+class SeenFolders:
+    """Where it is kept what folders looked like, a file for each. Losing one costs reading a folder again."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def load(self, root: Path) -> SeenFolder:
+        """What is known of a folder; nothing, if it was never seen."""
+        absolute = os.path.realpath(root)
+        try:
+            seen = msgspec.msgpack.decode(self._path(absolute).read_bytes(), type=SeenFolder)
+        except (OSError, msgspec.MsgspecError):
+            return SeenFolder(root=absolute)
+        return seen if seen.root == absolute else SeenFolder(root=absolute)
+
+    def save(self, seen: SeenFolder) -> None:
+        """Remember a folder; a full disk or a folder that can't be written only makes the next look slower."""
+        target = self._path(seen.root)
+        with suppress(OSError):
+            self._home.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self._home, prefix="tmp-")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(msgspec.msgpack.encode(seen))
+                os.replace(name, target)
+            finally:
+                Path(name).unlink(missing_ok=True)
+
+    def all(self) -> list[SeenFolder]:
+        """Every folder that is known, by path."""
+        found = []
+        with suppress(OSError):
+            for path in self._home.glob("*.seen"):
+                with suppress(OSError, msgspec.MsgspecError):
+                    found.append(msgspec.msgpack.decode(path.read_bytes(), type=SeenFolder))
+        return sorted(found, key=lambda seen: seen.root)
+
+    def _path(self, root: str) -> Path:
+        name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
+        return self._home / f"{name}.seen"
+
+
+def _key(stamp: Stamp) -> tuple[int, int, int, int]:
+    return (stamp.size_bytes, stamp.mtime_ns, stamp.ctime_ns, stamp.inode)
+
+
+def _is_settled(stamp: Stamp, at_ns: int) -> bool:
+    newest = max(stamp.mtime_ns, stamp.ctime_ns)
+    is_coarse = stamp.mtime_ns % _SECOND_NS == 0 and stamp.ctime_ns % _SECOND_NS == 0
+    return newest < at_ns - (_COARSE_TICK_NS if is_coarse else _TICK_NS)
