@@ -14,6 +14,14 @@ OPERATIONS = (
         route="POST /runs",
     ),
     Operation(
+        name="run.begin",
+        request=requests.BeginRun,
+        run="mainspring.pipelines.begin:begin_run",
+        permission=Permission.RUN,
+        kind=Kind.COMMAND,
+        route="POST /runs/begin",
+    ),
+    Operation(
         name="run.get",
         request=requests.GetPipelineRun,
         run="mainspring.pipelines.read:get_pipeline_run",
@@ -89,6 +97,14 @@ OPERATIONS = (
         permission=Permission.RUN,
         kind=Kind.REPORT,
         route="POST /runs/release",
+    ),
+    Operation(
+        name="step.take",
+        request=requests.TakeStep,
+        run="mainspring.pipelines.begin:take_step",
+        permission=Permission.RUN,
+        kind=Kind.REPORT,
+        route="POST /steps/take",
     ),
     Operation(
         name="step.start",

@@ -4,7 +4,7 @@ from mainspring.domain.pipeline import PipelineRun, PipelineRunState
 from mainspring.kernel.errors import Conflict
 from mainspring.pipelines import queries
 from mainspring.pipelines.ending import end_run
-from mainspring.pipelines.lease import lease_name
+from mainspring.pipelines.lease_names import is_scheduler, lease_name
 from mainspring.pipelines.read import run_of
 from mainspring.pipelines.requests import CancelRun
 from mainspring.store import leases
@@ -22,6 +22,8 @@ def cancel_run(tx: Tx, request: CancelRun) -> PipelineRun:
     if run.state.is_final:
         raise Conflict(f"the run {run.id} has {run.state.value} already", code="run_over")
     queries.change_run(tx, run.id, cancel_requested=True)
-    if leases.holder_of(tx, lease_name(run.id)) is None:
+    holder = leases.holder_of(tx, lease_name(run.id))
+    # Another scheduler can't be asked; the processes of its steps hear of it as of a lost lease, and stop.
+    if holder is None or is_scheduler(holder):
         end_run(tx, run, PipelineRunState.CANCELLED, error=f"cancelled by {tx.actor}")
     return run_of(tx, run.id)

@@ -6,6 +6,7 @@ from mainspring.domain.event import RunFinished
 from mainspring.domain.pipeline import PipelineRun, PipelineRunState, StepState, StoredValue
 from mainspring.domain.run import Lifecycle, Metric, RunStatus
 from mainspring.pipelines import queries
+from mainspring.pipelines.lease_names import lease_name
 from mainspring.store import leases
 from mainspring.store.tx import Tx
 from mainspring.tracking.log import log_batch
@@ -35,7 +36,8 @@ def end_run(
     queries.change_run(
         tx, run.id, state=state.value, finished_at=tx.now, error=error, outputs=outputs
     )
-    leases.forget(tx, f"run:{run.id}")
+    leases.forget(tx, lease_name(run.id))
+    queries.forget_step_leases(tx, run.id)
     _log_metrics(tx, run, metrics or {})
     set_status(tx, run, _STATUS[state])
     tx.emit(

@@ -8,23 +8,20 @@ import logging
 import os
 import shutil
 import threading
-import time
 from collections.abc import Callable
-from typing import TypeVar
 
 from mainspring.blobs.port import BlobStore
 from mainspring.config import Settings
 from mainspring.domain.pipeline import LogLine, PipelineRun, StepAttempt
-from mainspring.domain.request import Call, Request
-from mainspring.kernel.errors import Conflict, Unavailable
+from mainspring.domain.request import Call
+from mainspring.kernel.errors import Conflict
 from mainspring.pipelines.assignment import checkpoints_of
 from mainspring.pipelines.holder import HolderName
+from mainspring.pipelines.patience import Patient
 from mainspring.pipelines.requests import FindWork, GetPipelineRun, RunLease, TakeRun
 from mainspring.pipelines.work import RunWork
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 LEASE_SECONDS = 15.0
 _POLL_SECONDS = 0.5
@@ -55,14 +52,7 @@ class Worker:
         self._call = call
         self._blobs = blobs
         self._settings = settings
-        self._tracking = {
-            key: value
-            for key, value in (
-                ("MLFLOW_TRACKING_URI", tracking_uri),
-                ("MLFLOW_TRACKING_TOKEN", tracking_token),
-            )
-            if value
-        }
+        self._tracking = tracking_variables(tracking_uri, tracking_token)
         self._cpus = cpus or len(os.sched_getaffinity(0))
         self._lease_seconds = lease_seconds
         self._watch = watch
@@ -112,7 +102,8 @@ class Worker:
         scratch = self._settings.work_path / "steps" / lease.run
         try:
             RunWork(
-                call=self._patiently,
+                # As long as the lease could last twice.
+                call=Patient(self._call, 2 * self._lease_seconds),
                 blobs=self._blobs,
                 settings=self._settings,
                 lease=lease,
@@ -133,15 +124,8 @@ class Worker:
             shutil.rmtree(checkpoints_of(self._settings, run.id), ignore_errors=True)
         return run
 
-    def _patiently(self, request: Request[T], /) -> T:
-        """Try a request again while the store is busy, as long as the lease could last twice."""
-        until = time.monotonic() + 2 * self._lease_seconds
-        pause = 0.1
-        while True:
-            try:
-                return self._call(request)
-            except Unavailable:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(pause)
-                pause = min(2 * pause, 2.0)
+
+def tracking_variables(uri: str | None, token: str | None = None) -> dict[str, str]:
+    """The variables by which steps' own `mlflow` calls find where to go."""
+    variables = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_TRACKING_TOKEN": token}
+    return {name: value for name, value in variables.items() if value}

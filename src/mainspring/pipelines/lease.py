@@ -9,17 +9,16 @@ from mainspring.domain.run import RunStatus
 from mainspring.kernel.errors import Conflict
 from mainspring.pipelines import queries
 from mainspring.pipelines.ending import set_status
+from mainspring.pipelines.lease_names import lease_name, step_lease_name
 from mainspring.pipelines.read import run_of
 from mainspring.pipelines.requests import FindWork, ReleaseRun, RenewRunLease, RunLease, TakeRun
 from mainspring.store import leases
 from mainspring.store.tx import Tx
 
 _CANDIDATES = 20
-
-
-def lease_name(run: str) -> str:
-    """The name of the lease on a run."""
-    return f"run:{run}"
+# How long a run that was handed on waits for a sign of life of the scheduler that has it: long enough for a
+# queue before its next task. Then it is any worker's, and the scheduler's later tasks find the results there.
+PATIENCE = timedelta(hours=6)
 
 
 def find_work(tx: Tx, request: FindWork) -> tuple[str, ...]:
@@ -42,7 +41,7 @@ def take_run(tx: Tx, request: TakeRun) -> RunLease | None:
         _free_from_namesake(tx, lease_name(id_), request.holder)
         lease = leases.acquire(tx, lease_name(id_), request.holder, duration)
         if lease is not None:
-            _begin(tx, run, request.holder)
+            begin(tx, run, request.holder)
             return RunLease(run=id_, holder=lease.holder, fence=lease.fence)
     return None
 
@@ -50,31 +49,25 @@ def take_run(tx: Tx, request: TakeRun) -> RunLease | None:
 def renew_run_lease(tx: Tx, request: RenewRunLease) -> PipelineRun:
     """Keep a run; raises `Conflict` (`lease_lost`) if another worker has it or it is over."""
     run = held_run(tx, request.lease)
-    lease = leases.Lease(
-        name=lease_name(run.id),
-        holder=request.lease.holder,
-        fence=request.lease.fence,
-        expires_at=tx.now,
-    )
-    leases.renew(tx, lease, timedelta(seconds=request.lease_seconds))
+    duration = timedelta(seconds=request.lease_seconds)
+    if request.lease.step is not None:
+        leases.renew(tx, _step_lease(tx, request.lease), duration)
+        duration = PATIENCE
+    leases.renew(tx, _run_lease(tx, request.lease), duration)
     return run
 
 
 def release_run(tx: Tx, request: ReleaseRun) -> None:
     """Give a run up for others to take at once; one that was lost meanwhile is left alone."""
-    leases.release(
-        tx,
-        leases.Lease(
-            name=lease_name(request.lease.run),
-            holder=request.lease.holder,
-            fence=request.lease.fence,
-            expires_at=tx.now,
-        ),
-    )
+    lease = request.lease
+    leases.release(tx, _run_lease(tx, lease) if lease.step is None else _step_lease(tx, lease))
 
 
 def held_run(tx: Tx, lease: RunLease) -> PipelineRun:
-    """The run that a worker reports on; raises `Conflict` (`lease_lost`) unless it is still the worker's."""
+    """The run that a worker reports on; raises `Conflict` (`lease_lost`) unless it is still the worker's.
+
+    The same for the one step that a process has of a run that was handed on.
+    """
     run = run_of(tx, lease.run, locked=True)
     if run.state.is_final:
         raise Conflict(
@@ -83,7 +76,19 @@ def held_run(tx: Tx, lease: RunLease) -> PipelineRun:
             hint="It was cancelled, or another worker finished it; stop.",
         )
     leases.check(tx, lease_name(run.id), lease.fence)
+    if lease.step is not None:
+        leases.check(tx, step_lease_name(run.id, lease.step), lease.step_fence)
     return run
+
+
+def _run_lease(tx: Tx, lease: RunLease) -> leases.Lease:
+    name = lease_name(lease.run)
+    return leases.Lease(name=name, holder=lease.holder, fence=lease.fence, expires_at=tx.now)
+
+
+def _step_lease(tx: Tx, lease: RunLease) -> leases.Lease:
+    name = step_lease_name(lease.run, str(lease.step))
+    return leases.Lease(name=name, holder=lease.holder, fence=lease.step_fence, expires_at=tx.now)
 
 
 def _free_from_namesake(tx: Tx, name: str, holder: str) -> None:
@@ -92,7 +97,8 @@ def _free_from_namesake(tx: Tx, name: str, holder: str) -> None:
         leases.release(tx, leases.Lease(name=name, holder=holder, fence=fence, expires_at=tx.now))
 
 
-def _begin(tx: Tx, run: PipelineRun, holder: str) -> None:
+def begin(tx: Tx, run: PipelineRun, holder: str) -> None:
+    """Record that work on a run begins, or goes on under another holder."""
     resumed = run.state is PipelineRunState.RUNNING
     queries.end_running_steps(tx, run.id, StepState.INTERRUPTED)
     if not resumed:

@@ -11,6 +11,7 @@ from mainspring.domain.dataset import DatasetVersionId
 from mainspring.domain.pipeline import Graph, PipelineRun, PipelineRunState
 from mainspring.domain.request import Call
 from mainspring.domain.run import RunId
+from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Invalid, MainspringError
 from mainspring.pipelines.binding import bound_params
 from mainspring.pipelines.engine import Watch, Worker
@@ -38,20 +39,47 @@ def request_pipeline(
     `data` maps dataset parameters to dataset names, or `name@number` for a certain version; one that is
     left out is the dataset of the parameter's own name.
     """
-    snapshot = take_snapshot(blobs, project)
-    graph = graph_of(blobs, settings, snapshot, pipeline)
     return call(
-        RequestRun(
-            pipeline=pipeline,
-            graph=graph,
-            inputs=_inputs(call, graph, data or {}),
-            project=snapshot,
-            environment=store_environment(blobs),
-            params=dict(params or {}),
+        request_for(
+            call,
+            blobs,
+            settings,
+            pipeline,
+            code=take_snapshot(blobs, project),
+            data=data,
+            params=params,
             service=service,
             why=why,
             verify_cache=verify_cache,
         )
+    )
+
+
+def request_for(
+    call: Call,
+    blobs: BlobStore,
+    settings: Settings,
+    pipeline: str,
+    *,
+    code: Digest,
+    data: Mapping[str, str] | None = None,
+    params: Mapping[str, object] | None = None,
+    service: str | None = None,
+    why: str = "",
+    verify_cache: float = 0.0,
+) -> RequestRun:
+    """What to ask for a run of a pipeline of the code snapshot `code`, in the environment that this process has."""
+    graph = graph_of(blobs, settings, code, pipeline)
+    return RequestRun(
+        pipeline=pipeline,
+        graph=graph,
+        inputs=_inputs(call, graph, data or {}),
+        project=code,
+        environment=store_environment(blobs),
+        params=dict(params or {}),
+        service=service,
+        why=why,
+        verify_cache=verify_cache,
     )
 
 

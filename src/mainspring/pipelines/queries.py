@@ -1,9 +1,10 @@
 """The pipelines room's SQL."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mainspring.domain.dataset import DatasetVersionId
@@ -17,8 +18,15 @@ from mainspring.domain.pipeline import (
 )
 from mainspring.domain.run import RunId
 from mainspring.kernel.digests import Digest
+from mainspring.pipelines.lease_names import (
+    is_scheduler,
+    lease_name,
+    step_lease_name,
+    step_leases,
+)
 from mainspring.store.tables.ledger import leases
 from mainspring.store.tables.pipelines import cache_entries, pipeline_runs, step_logs, steps
+from mainspring.store.tables.tracking import run_tags
 from mainspring.store.tx import Tx
 
 
@@ -103,6 +111,24 @@ def takeable(tx: Tx, *, holder: str, limit: int, only: str | None = None) -> lis
     return list(tx.execute(query).scalars())
 
 
+def run_with_key(tx: Tx, pipeline: str, tag: str, key: str) -> PipelineRun | None:
+    """The newest run of a pipeline that was begun with a key, which stands in the tag."""
+    row = tx.execute(
+        select(pipeline_runs)
+        .join(run_tags, run_tags.c.run == pipeline_runs.c.id)
+        .where(run_tags.c.key == tag, run_tags.c.value == key, pipeline_runs.c.pipeline == pipeline)
+        .order_by(pipeline_runs.c.requested_at.desc(), pipeline_runs.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return _run(row) if row else None
+
+
+def tag_of(tx: Tx, run_id: str, tag: str) -> str | None:
+    return tx.execute(
+        select(run_tags.c.value).where(run_tags.c.run == run_id, run_tags.c.key == tag)
+    ).scalar_one_or_none()
+
+
 def fence_of(tx: Tx, lease: str, holder: str) -> int | None:
     """The fence of a lease, if `holder` has it."""
     return tx.execute(
@@ -132,18 +158,46 @@ def step(tx: Tx, run_id: str, node: str, attempt: int) -> StepAttempt | None:
 
 
 def run_computing(tx: Tx, key: Digest) -> str | None:
-    """A run with a live lease that has an attempt with this cache key under way."""
-    found: str | None = tx.execute(
-        select(steps.c.run)
+    """A run with a live lease that has an attempt with this cache key under way.
+
+    Of a run that was handed on the step has a lease of its own, or the mapped step that it is an item of.
+    """
+    attempts = tx.execute(
+        select(steps.c.run, steps.c.node, leases.c.holder)
         .join(leases, leases.c.name == "run:" + steps.c.run)
         .where(
             steps.c.cache_key == key,
             steps.c.state == StepState.RUNNING.value,
             leases.c.expires_at > tx.now,
         )
-        .limit(1)
-    ).scalar_one_or_none()
-    return found
+    )
+    for row in attempts.all():
+        if not is_scheduler(row.holder) or _is_step_held(tx, row.run, row.node):
+            return str(row.run)
+    return None
+
+
+def _is_step_held(tx: Tx, run_id: str, node: str) -> bool:
+    names = [step_lease_name(run_id, step) for step in (node, node.partition("[")[0])]
+    query = select(leases.c.name).where(leases.c.name.in_(names), leases.c.expires_at > tx.now)
+    return tx.execute(query.limit(1)).one_or_none() is not None
+
+
+def lease_on(tx: Tx, run_id: str) -> tuple[str, int] | None:
+    """Who had or has a run, and the fence; None for a run that nobody had."""
+    row = tx.execute(
+        select(leases.c.holder, leases.c.fence)
+        .where(leases.c.name == lease_name(run_id))
+        .with_for_update()
+    ).one_or_none()
+    return (row.holder, row.fence) if row else None
+
+
+def forget_step_leases(tx: Tx, run_id: str) -> None:
+    """Remove the leases on steps of a run that is over."""
+    prefix = step_leases(run_id)
+    # Half open, so that the primary key finds them: "0" is what follows "/".
+    tx.execute(delete(leases).where(leases.c.name >= prefix, leases.c.name < prefix[:-1] + "0"))
 
 
 def last_attempt(tx: Tx, run_id: str, node: str) -> int:
@@ -192,13 +246,22 @@ def end_step(tx: Tx, attempt: StepAttempt) -> None:
     )
 
 
-def end_running_steps(tx: Tx, run_id: str, state: StepState) -> None:
-    """End every attempt that nobody works on any more."""
-    tx.execute(
-        update(steps)
-        .where(steps.c.run == run_id, steps.c.state == StepState.RUNNING.value)
-        .values(state=state.value, finished_at=tx.now)
+def end_running_steps(
+    tx: Tx, run_id: str, state: StepState, *, only: Collection[str] | None = None
+) -> None:
+    """End every attempt that nobody works on any more; or those at the nodes `only`."""
+    query = update(steps).where(steps.c.run == run_id, steps.c.state == StepState.RUNNING.value)
+    if only is not None:
+        query = query.where(steps.c.node.in_(only))
+    tx.execute(query.values(state=state.value, finished_at=tx.now))
+
+
+def running_nodes(tx: Tx, run_id: str) -> list[str]:
+    """The nodes of a run, and items of mapped ones, that have an attempt under way."""
+    query = select(steps.c.node).where(
+        steps.c.run == run_id, steps.c.state == StepState.RUNNING.value
     )
+    return list(tx.execute(query).scalars())
 
 
 def cache_entry(tx: Tx, key: Digest) -> CacheEntry | None:

@@ -47,6 +47,19 @@ class RequestRun(Request[PipelineRun], frozen=True, kw_only=True):
     verify_cache: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
 
+class BeginRun(Request[PipelineRun], frozen=True, kw_only=True):
+    """Ask for a run once, by a key of the caller's own; with `scheduler`, hand its steps on to another scheduler.
+
+    Asked again with the same key it gives the same run; if that failed or was cancelled, a new one that goes on
+    from it, on its own code, data and parameters. A run that is handed on is taken by no worker: the scheduler
+    has its steps run one by one, each by `TakeStep`, unless it gives no sign of life for six hours.
+    """
+
+    asked: RequestRun
+    key: Annotated[str, Meta(min_length=1, max_length=500)]
+    scheduler: Annotated[str, Meta(max_length=100)] = ""
+
+
 class GetPipelineRun(Request[PipelineRun], frozen=True, kw_only=True):
     """One run, with its state."""
 
@@ -88,11 +101,20 @@ class CancelRun(Request[PipelineRun], frozen=True, kw_only=True):
 
 
 class RunLease(msgspec.Struct, frozen=True, kw_only=True):
-    """The right to work on a run: shown with every report about it."""
+    """The right to work on a run: shown with every report about it.
+
+    With `step`, on that step only, or that one item of a mapped step; `step_fence` proves it.
+    """
 
     run: str
     holder: str
     fence: int
+    step: str | None = None
+    step_fence: int = 0
+
+    def covers(self, node: str) -> bool:
+        """Whether attempts at a step, or at one item of a mapped one, may be reported under it."""
+        return self.step in (None, node) or node.startswith(f"{self.step}[")
 
 
 class FindWork(Request[tuple[str, ...]], frozen=True, kw_only=True):
@@ -116,6 +138,19 @@ class TakeRun(Request[RunLease | None], frozen=True, kw_only=True):
     holder: str
     lease_seconds: LeaseSeconds = 30.0
     run: str | None = None
+
+
+class TakeStep(Request[RunLease | None], frozen=True, kw_only=True):
+    """Take one step of a run that was handed on, or one item of a mapped step; None while another process has it.
+
+    What its last process was at counts as interrupted. None too while a worker has the whole run, because the
+    scheduler gave no sign of life. Raises `Conflict` for a run that is over or was not handed on.
+    """
+
+    run: str
+    step: str
+    holder: str
+    lease_seconds: LeaseSeconds = 30.0
 
 
 class RenewRunLease(Request[PipelineRun], frozen=True, kw_only=True):

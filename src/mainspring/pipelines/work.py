@@ -243,11 +243,14 @@ class RunWork:
                 # A long row of known results must not keep us from hearing that we should stop.
                 self._is_hurried = True
                 return True
-            parts = ready(self._run.graph, self._progress, now=now, cpus=self._cpus)
+            parts = self._ready(now)
             # A step that was found in the cache may free others at once.
             begun = [self._begin(part) for part in parts]
             if not any(begun):
                 return True
+
+    def _ready(self, now: float) -> list[Part]:
+        return ready(self._run.graph, self._progress, now=now, cpus=self._cpus)
 
     def _settle(self) -> None:
         """End what takes no process."""

@@ -11,6 +11,7 @@ from mainspring.cli.session import Session
 if TYPE_CHECKING:
     from mainspring.app import App
     from mainspring.domain.pipeline import LogLine, PipelineRun, StepAttempt
+    from mainspring.kernel.digests import Digest
 
 
 class RunGroup(click.Group):
@@ -48,6 +49,8 @@ def run() -> None:
     default=0.0,
     help="Run this share of the steps found in the cache again, and compare.  [default: 0]",
 )
+@click.option("--code", metavar="DIGEST", help="Run the code kept under this digest instead.")
+@click.option("--key", help="Run once by this key: asked again, go on with that run.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
 @pass_session
 def start(
@@ -59,6 +62,8 @@ def start(
     params: tuple[str, ...],
     project: Path,
     verify_cache: float,
+    code: str | None,
+    key: str | None,
     quiet: bool,
 ) -> None:
     """Run PIPELINE (module:function) on dataset versions, each step in a process of its own.
@@ -66,21 +71,31 @@ def start(
     Without --data, a dataset parameter reads the dataset of its own name. Values of --param are JSON, or
     text if they aren't. Exit code 1 if the run fails.
     """
-    from mainspring.pipelines.local import request_pipeline
+    from mainspring.pipelines.local import request_for
+    from mainspring.pipelines.requests import BeginRun
 
     with session.app() as app:
-        requested = request_pipeline(
+        asked = request_for(
             app.call,
             app.blobs,
             app.settings,
             pipeline,
-            project=project.absolute(),
+            code=code_of(app, code, project),
             data=dict(pairs("--data", data)),
             params={name: value_of(text) for name, text in pairs("--param", params)},
             why="asked for on the command line",
             verify_cache=verify_cache,
         )
+        requested = app.call(BeginRun(asked=asked, key=key)) if key else app.call(asked)
         carry_out(session, app, requested, quiet=quiet)
+
+
+def code_of(app: "App", digest: str | None, project: Path) -> "Digest":
+    """The code to run: what is kept under a digest, else a snapshot of the project's folder as it is now."""
+    from mainspring.kernel.digests import parse_digest
+    from mainspring.pipelines.snapshot import take_snapshot
+
+    return parse_digest(digest) if digest else take_snapshot(app.blobs, project.absolute())
 
 
 @click.command()
@@ -163,7 +178,7 @@ def work_on(
         app.blobs,
         app.settings,
         requested,
-        tracking_uri=_tracking_uri(session),
+        tracking_uri=tracking_uri(session),
         watch=None if quiet else lambda seen: session.note(told(seen)),
     )
 
@@ -185,7 +200,7 @@ def told(seen: "StepAttempt | LogLine") -> str:
     return f"{text}: {seen.error}" if seen.error else text
 
 
-def _tracking_uri(session: Session) -> str | None:
+def tracking_uri(session: Session) -> str | None:
     """Where steps' own `mlflow` calls go: the server that runs on this home, if one does."""
     from mainspring.server.supervisor import is_up, read_state
 
