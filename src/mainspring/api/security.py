@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mainspring.api.address import STEPS, LocalSecrets
 from mainspring.api.errors import answer
+from mainspring.api.hooks import PREFIX as HOOKS
 from mainspring.api.mlflow import errors as mlflow
 from mainspring.api.mlflow.tickets import SIGNED
 from mainspring.app import App
@@ -38,8 +39,8 @@ MAX_BODY_BYTES = 32 << 20
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PUBLIC = ("/health", LOGIN, STYLE)
-# Signed addresses bring their own proof, and the clients that use them no login.
-_PUBLIC_PREFIXES = ("/assets/", SIGNED)
+# Signed addresses and calls bring their own proof, and the clients that use them no login.
+_PUBLIC_PREFIXES = ("/assets/", SIGNED, HOOKS)
 # Bodies that are streamed to disk; everything else is read into memory.
 _UPLOADS = ("/api/v1/blobs/", "/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/")
 # Where MLflow's clients expect errors in their own words.

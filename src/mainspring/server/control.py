@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from mainspring.api import login
+from mainspring.api import hooks, login
 from mainspring.api.address import (
     Address,
     local_secrets,
@@ -169,6 +169,7 @@ def _routes(app: App, hub: EventHub) -> list[BaseRoute]:
         *login.routes(app, styles=(assets().url("app.css"),)),
         *mlflow.routes(app),
         *otlp.routes(app),
+        *hooks.routes(app),
         *ui.routes(app),
     ]
 

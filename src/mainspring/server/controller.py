@@ -22,6 +22,7 @@ from mainspring.kernel.errors import MainspringError
 from mainspring.pipelines.engine import Worker
 from mainspring.reconcile.deliveries import Deliveries
 from mainspring.reconcile.loops import Duty, Monitoring, Rollouts, Training
+from mainspring.reconcile.triggers import Triggers
 from mainspring.server.heart import UNHEARD, Heart
 from mainspring.services.requests import Control, HoldControl, ListServices, ReleaseControl
 
@@ -90,6 +91,8 @@ class Controller:
         teller = self._app.acting_as(loop_actor(Deliveries.name))
         deliveries = Deliveries(teller.call, teller.settings.webhook_networks)
         self._start(self._tend(deliveries), Deliveries.name)
+        looker = self._app.acting_as(loop_actor(Triggers.name))
+        self._start(self._tend(Triggers(looker.call)), Triggers.name)
         worker = self._worker()
         self._start(self._work(worker), "worker")
         try:

@@ -1,18 +1,22 @@
-"""Reading `mainspring.toml`: a file becomes `ServiceSpec`s, or an error that names the line and the remedy."""
+"""Reading `mainspring.toml`: a file becomes a `Declaration`, or an error that names the line and the remedy."""
 
 import math
 import tomllib
+from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from mainspring.domain.service import ServiceSpec
+from mainspring.domain.trigger import TriggerSpec
 from mainspring.kernel.errors import Invalid
 from mainspring.kernel.toml_lines import Path as Keys
 from mainspring.kernel.toml_lines import key_lines
 from mainspring.services import explain, translate
-from mainspring.services.file_format import ServiceTable
+from mainspring.services.file_format import ServiceTable, Table, TriggerTable
+from mainspring.services.triggers import trigger_of
 
 FILE_NAME = "mainspring.toml"
 
@@ -22,8 +26,19 @@ _MAX_BYTES = 1 << 20
 _LARGEST = (1 << 63) - 1
 
 
-def read_declaration(path: Path) -> tuple[ServiceSpec, ...]:
-    """The services that a file declares, in its order, with the schema files that it names read in.
+T = TypeVar("T", bound=Table)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What a file declares, in its order."""
+
+    services: tuple[ServiceSpec, ...] = ()
+    triggers: tuple[TriggerSpec, ...] = ()
+
+
+def read_declaration(path: Path) -> Declaration:
+    """What a file declares, with the schema files that it names read in.
 
     Raises `NotFound` if the file is missing and `Invalid` for anything in it that can't be right.
     """
@@ -33,8 +48,8 @@ def read_declaration(path: Path) -> tuple[ServiceSpec, ...]:
     return parse_declaration(text, folder=path.parent, name=path.name)
 
 
-def parse_declaration(text: str, *, folder: Path, name: str = FILE_NAME) -> tuple[ServiceSpec, ...]:
-    """The services that a text declares; `folder` is where the schema files it names are looked for.
+def parse_declaration(text: str, *, folder: Path, name: str = FILE_NAME) -> Declaration:
+    """What a text declares; `folder` is where the files that it names are looked for.
 
     `name` is what errors call the file.
     """
@@ -43,39 +58,61 @@ def parse_declaration(text: str, *, folder: Path, name: str = FILE_NAME) -> tupl
     except tomllib.TOMLDecodeError as error:
         raise explain.not_toml(error, text, name) from error
     where = explain.Where(name=name, lines=key_lines(text))
-    services = _services(document, where)
-    return tuple(_spec(service, table, folder, where) for service, table in services.items())
+    _check_keys(document, where)
+    services = {
+        key: _read(("service", key), table, ServiceTable, where)
+        for key, table in _tables(document, "service", where).items()
+    }
+    triggers = {
+        key: _read(("trigger", key), table, TriggerTable, where)
+        for key, table in _tables(document, "trigger", where).items()
+    }
+    return Declaration(
+        services=tuple(
+            translate.spec_of(key, table, folder, where) for key, table in services.items()
+        ),
+        triggers=tuple(trigger_of(key, table, folder, where) for key, table in triggers.items()),
+    )
 
 
-def _services(document: dict[str, object], where: explain.Where) -> dict[str, object]:
+def _check_keys(document: dict[str, object], where: explain.Where) -> None:
+    known = ["service", "trigger"]
     for key in document:
-        if key != "service":
-            raise explain.unknown_key(where, (key,), ["service"])
-    services = document.get("service")
-    if not isinstance(services, dict) or not services:
+        if key not in known:
+            raise explain.unknown_key(where, (key,), known)
+    if not any(document.get(key) for key in known):
         raise Invalid(
             "no service is declared",
             where=where(("service",)),
-            hint="Declare one with a table such as [service.demand].",
+            hint="Declare one with a table such as [service.demand], or a trigger with "
+            "[trigger.nightly].",
         )
-    return services
 
 
-def _spec(name: str, table: object, folder: Path, where: explain.Where) -> ServiceSpec:
-    path: Keys = ("service", name)
-    translate.check_name(name, where(path))
+def _tables(document: dict[str, object], key: str, where: explain.Where) -> dict[str, object]:
+    tables = document.get(key, {})
+    if not isinstance(tables, dict):
+        raise Invalid(
+            f"{key} is not a table",
+            where=where((key,)),
+            hint=f"Write [{key}.NAME] and its keys below.",
+        )
+    return tables
+
+
+def _read(path: Keys, table: object, kind: type[T], where: explain.Where) -> T:
+    translate.check_name(str(path[1]), where(path), what=str(path[0]))
     if not isinstance(table, dict):
         raise Invalid(
-            f"service.{name} is not a table",
+            f"{explain.dotted(path)} is not a table",
             where=where(path),
-            hint=f"Write [service.{name}] and its keys below.",
+            hint=f"Write [{explain.dotted(path)}] and its keys below.",
         )
     _check_plain(table, path, where)
     try:
-        read = msgspec.convert(table, ServiceTable)
+        return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise explain.misfit(str(error), table, path, where) from error
-    return translate.spec_of(name, read, folder, where)
+        raise explain.misfit(str(error), table, path, where, root=kind) from error
 
 
 def _check_plain(value: object, path: Keys, where: explain.Where) -> None:

@@ -76,12 +76,19 @@ def unknown_key(where: Where, path: Keys, known: Iterable[str]) -> Invalid:
     )
 
 
-def misfit(text: str, table: dict[str, Any], path: Keys, where: Where) -> Invalid:
-    """The error for a table that `ServiceTable` refused with msgspec's `text`."""
+def misfit(
+    text: str,
+    table: dict[str, Any],
+    path: Keys,
+    where: Where,
+    *,
+    root: type[Table] = ServiceTable,
+) -> Invalid:
+    """The error for a table that `root` refused with msgspec's `text`."""
     message, _, tail = text.partition(" - at `$")
     full, value = _resolved(table, path, tail.removesuffix("`"), message)
     if found := re.match(r"Object contains unknown field `(.*)`", message):
-        return unknown_key(where, (*full, found.group(1)), _fields_at(full[len(path) :]))
+        return unknown_key(where, (*full, found.group(1)), _fields_at(root, full[len(path) :]))
     if found := re.match(r"Object missing required field `(.*)`", message):
         return Invalid(
             f"{dotted(full)} has no {found.group(1)!r}",
@@ -92,7 +99,7 @@ def misfit(text: str, table: dict[str, Any], path: Keys, where: Where) -> Invali
     return Invalid(
         f"{dotted(full)} is {_shown(value)}",
         where=where(full),
-        hint=_remedy(message, full[len(path) :]),
+        hint=_remedy(message, root, full[len(path) :]),
     )
 
 
@@ -116,13 +123,13 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and bool(re.search(file_format.NAME_PATTERN, value))
 
 
-def _fields_at(keys: Keys) -> list[str]:
-    """The keys that are known in the table at a path below a service."""
-    return [field.encode_name for field in fields(_table_at(keys))]
+def _fields_at(root: type[Table], keys: Keys) -> list[str]:
+    """The keys that are known in the table at a path below `root`."""
+    return [field.encode_name for field in fields(_table_at(root, keys))]
 
 
-def _table_at(keys: Keys) -> type[Table]:
-    table: type[Table] = ServiceTable
+def _table_at(root: type[Table], keys: Keys) -> type[Table]:
+    table = root
     for key in keys:
         if isinstance(key, str):
             table = _table_in(_type_of(table, key))
@@ -157,7 +164,7 @@ def _shown(value: object) -> str:
     return repr(value)
 
 
-def _remedy(message: str, keys: Keys) -> str:
+def _remedy(message: str, root: type[Table], keys: Keys) -> str:
     pattern = message.partition("matching regex ")[2]
     if pattern == repr(file_format.DURATION_PATTERN):
         return "A duration is written like 30s, 10m, 1h30m or 7d."
@@ -166,7 +173,7 @@ def _remedy(message: str, keys: Keys) -> str:
     if pattern == repr(file_format.NAME_PATTERN):
         return "A name is made of letters, digits, '_', '.' and '-'."
     if message.startswith("Invalid enum value"):
-        return f"It is one of: {', '.join(_choices(keys))}."
+        return f"It is one of: {', '.join(_choices(root, keys))}."
     if found := re.match(r"Expected `([^`]*)`(.*)", message):
         kinds = " or ".join(_KINDS.get(kind, kind) for kind in found.group(1).split(" | "))
         limit = found.group(2).partition(", got")[0]
@@ -174,9 +181,9 @@ def _remedy(message: str, keys: Keys) -> str:
     return f"{message}."
 
 
-def _choices(keys: Keys) -> list[str]:
-    """The values of the enum at a path below a service."""
-    hint = _type_of(_table_at(keys[:-1]), str(keys[-1]))
+def _choices(root: type[Table], keys: Keys) -> list[str]:
+    """The values of the enum at a path below `root`."""
+    hint = _type_of(_table_at(root, keys[:-1]), str(keys[-1]))
     enum = next((t for t in (hint, *get_args(hint)) if hasattr(t, "__members__")), None)
     return [member.value for member in enum] if enum else []
 

@@ -7,6 +7,7 @@ EVERYWHERE = (
     "/runs",
     "/runs?kind=tracked",
     "/traces",
+    "/triggers",
     "/datasets",
     "/models",
     "/incidents",

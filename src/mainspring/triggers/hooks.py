@@ -38,7 +38,7 @@ def call_trigger(tx: Tx, request: CallTrigger) -> Cause:
         raise Invalid(
             f"the trigger {request.name} needs a value for {missing[0]}",
             code="no_such_value",
-            hint=f"Give --values {missing[0]}=...",
+            hint=f"Give it one, as --value {missing[0]}=... does.",
         )
     key = f"hand:{tx.new_id('cau')}"
     what = f"{tx.actor} asked for it"

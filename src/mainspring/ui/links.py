@@ -21,6 +21,11 @@ def to_run(id_: str) -> str:
     return f"/runs/{_part(id_)}"
 
 
+def to_trigger(name: str) -> str:
+    """A trigger."""
+    return f"/triggers/{_part(name)}"
+
+
 def to_trace(id_: str) -> str:
     """A trace."""
     return f"/traces/{_part(id_)}"

@@ -18,6 +18,7 @@ from mainspring.ui.pages import (
     search,
     service,
     traces,
+    triggers,
 )
 
 PAGES: dict[str, PageFunction] = {
@@ -25,6 +26,8 @@ PAGES: dict[str, PageFunction] = {
     "/services/{name}": service.service,
     "/runs": runs.runs,
     "/runs/{run}": run.run,
+    "/triggers": triggers.triggers,
+    "/triggers/{trigger}": triggers.trigger,
     "/traces": traces.traces,
     "/traces/{trace}": traces.trace,
     "/datasets": datasets.datasets,
@@ -50,6 +53,8 @@ ACTIONS: dict[str, ActionFunction] = {
     "/models/{model}/{number}/approval": models.approve,
     "/incidents/{incident}/close": incidents.close,
     "/runs/{run}/cancel": run.cancel,
+    "/triggers/{trigger}/pause": triggers.pause,
+    "/triggers/{trigger}/resume": triggers.resume,
 }
 
 

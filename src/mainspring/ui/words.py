@@ -191,6 +191,10 @@ def _registry(event: Event) -> Markup | None:
             )
         case events.StageMoved(model=model, number=number, stage=stage):
             return Markup("moved {} to the stage {}").format(version_link(model, number), stage)
+        case events.TriggerChanged(trigger=trigger, what=what):
+            return Markup("trigger {}: {}").format(link(links.to_trigger(trigger), trigger), what)
+        case events.TriggerCalled(trigger=trigger):
+            return Markup("called the trigger {}").format(link(links.to_trigger(trigger), trigger))
         case events.WebhookChanged(name=name, what=what):
             return Markup("{} the webhook {}").format(what, name)
         case events.RegistryDeleted(model=model, number=number):

@@ -78,7 +78,7 @@ def test_every_key_is_read_into_its_policy(tmp_path: Path) -> None:
     (tmp_path / "rides.schema.toml").write_text("# a schema")
     (tmp_path / "mainspring.toml").write_text(WHOLE)
 
-    (spec,) = read_declaration(tmp_path / "mainspring.toml")
+    (spec,) = read_declaration(tmp_path / "mainspring.toml").services
 
     assert (spec.name, spec.model, spec.pipeline) == ("demand", "demand", "flow:demand")
     assert spec.data == {"rides": "rides"}
@@ -119,7 +119,7 @@ def test_every_key_is_read_into_its_policy(tmp_path: Path) -> None:
 
 
 def test_what_is_left_out_keeps_its_default() -> None:
-    (spec,) = parse_declaration(LEAST, folder=Path())
+    (spec,) = parse_declaration(LEAST, folder=Path()).services
 
     assert (spec.model, spec.gates, spec.expect) == ("demand", (), {})
     assert spec.rollout == RolloutPolicy()
@@ -131,7 +131,7 @@ def test_what_is_left_out_keeps_its_default() -> None:
 def test_several_services_keep_their_order() -> None:
     text = LEAST + LEAST.replace("service.demand", "service.another")
 
-    assert [spec.name for spec in parse_declaration(text, folder=Path())] == ["demand", "another"]
+    assert [spec.name for spec in parse_declaration(text, folder=Path()).services] == ["demand", "another"]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_what_does_not_fit_is_refused_with_line_and_remedy(
     ("text", "message"),
     [
         ("", "no service is declared"),
-        ("service = 3", "no service is declared"),
+        ("service = 3", "service is not a table"),
         ("[service]", "no service is declared"),
         ("[service]\ndemand = 3", "service.demand is not a table"),
         ('[service."a b"]\npipeline = "a:b"', "can't be the name of a service"),
@@ -238,6 +238,6 @@ def test_a_file_that_is_no_declaration_is_invalid(
 def test_a_schedule_is_read_with_its_time_zone() -> None:
     text = LEAST + 'retrain.on = ["schedule: 0 3 * * 1 Europe/Berlin", "new-data"]'
 
-    (spec,) = parse_declaration(text, folder=Path("/nowhere"))
+    (spec,) = parse_declaration(text, folder=Path("/nowhere")).services
 
     assert [str(schedule) for schedule in spec.retrain.schedules] == ["0 3 * * 1 Europe/Berlin"]

@@ -42,7 +42,7 @@ def examine(
 
     folder = (file if file.is_dir() else file.parent).absolute()
     try:
-        specs = read_declaration(file)
+        specs = read_declaration(file).services
         if unknown := sorted(set(only) - {spec.name for spec in specs}):
             raise NotFound(f"{file} declares no service {unknown[0]!r}")
     except MainspringError as error:

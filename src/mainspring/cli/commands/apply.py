@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mainspring.cli.commands.apply_triggers import parts_changed, requests_for
 from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
 from mainspring.kernel.errors import Invalid, NotFound
@@ -17,15 +18,17 @@ if TYPE_CHECKING:
     from mainspring.domain.service import Service, ServiceSpec
     from mainspring.kernel.digests import Digest
     from mainspring.sdk.client import Client
+    from mainspring.triggers.requests import ApplyTrigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What applying does, or would do, to one service: `parts` names what differs from what is in force."""
+    """What applying does, or would do, to one service or trigger: `parts` names what differs from what is in force."""
 
-    service: str
     state: str
     parts: tuple[str, ...]
+    service: str | None = None
+    trigger: str | None = None
 
 
 @click.command()
@@ -36,7 +39,7 @@ class Change:
 )
 @pass_session
 def apply(session: Session, /, *, file: Path, dry_run: bool, json_schema: bool) -> None:
-    """Declare the services in FILE, with the code beside it; applying the same again changes nothing.
+    """Declare the services and triggers in FILE, with the code beside it; applying the same again changes nothing.
 
     The pipeline is drawn up first, so that code that can't run is refused here and not by a loop later.
     """
@@ -55,7 +58,7 @@ def apply(session: Session, /, *, file: Path, dry_run: bool, json_schema: bool) 
 def apply_declaration(
     client: "Client", settings: "Settings", file: Path, *, dry_run: bool = False
 ) -> list[Change]:
-    """Put a declaration in force with the code beside it; gives what it changed, service by service.
+    """Put a declaration in force with the code beside it; gives what it changed, one by one.
 
     Raises `Invalid` before anything is in force if the file, the code or their fit can't be right.
     """
@@ -64,16 +67,21 @@ def apply_declaration(
     from mainspring.pipelines.snapshot import take_snapshot
     from mainspring.services.declaration import read_declaration
 
-    specs = read_declaration(file)
+    declared = read_declaration(file)
+    specs = declared.services
     folder = (file if file.is_dir() else file.parent).absolute()
     project = take_snapshot(client.blobs, folder)
     environment = store_environment(client.blobs)
     for spec in specs:
         _check_bindings(spec, graph_of(client.blobs, settings, project, spec.pipeline))
+    triggers = requests_for(client, settings, declared.triggers, project, environment)
     changes = [_change(client, spec, project, environment) for spec in specs]
+    changes += [_trigger_change(client, request) for request in triggers]
     if not dry_run:
         for spec in specs:
             _put_in_force(client, spec, project, environment, folder)
+        for request in triggers:
+            client.call(request)
     return changes
 
 
@@ -118,6 +126,12 @@ def _change(
     return Change(service=spec.name, state="changed" if parts else "unchanged", parts=tuple(parts))
 
 
+def _trigger_change(client: "Client", request: "ApplyTrigger") -> Change:
+    parts = parts_changed(client, request)
+    state = "new" if parts is None else "changed" if parts else "unchanged"
+    return Change(trigger=request.spec.name, state=state, parts=parts or ())
+
+
 def _differing(before: "Service", spec: "ServiceSpec") -> Iterator[str]:
     for name in type(spec).__dataclass_fields__:
         if getattr(before.spec, name) != getattr(spec, name):
@@ -146,6 +160,7 @@ def _put_in_force(
 def _lines(changes: list[Change], dry_run: bool) -> Iterator[str]:
     for change in changes:
         parts = f": {', '.join(change.parts)}" if change.parts else ""
-        yield f"service {change.service}: {change.state}{parts}"
+        what = f"trigger {change.trigger}" if change.trigger else f"service {change.service}"
+        yield f"{what}: {change.state}{parts}"
     if dry_run:
         yield "(dry run: nothing was changed)"

@@ -19,6 +19,7 @@ from mainspring.pipelines.requests import (
     ReadLogs,
 )
 from mainspring.tracking.requests import GetMetricHistory, GetRun, ListArtifacts
+from mainspring.triggers.requests import ListCauses
 from mainspring.ui import format as fmt
 from mainspring.ui import links
 from mainspring.ui.answering import Asked
@@ -33,6 +34,7 @@ from mainspring.ui.rendering import Page
 _LOG_LINES = 500
 _STEP_LINES = 200
 _CHARTS = 12
+_CAUSES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,7 @@ def run(reader: Reader, asked: Asked) -> Page:
             "environment": describe_environment(reader.app.blobs, found.environment),
             "made": _made(reader, found),
             "told": told(reader, [e for e in events if e.type != "TrackingChanged"]),
+            "causes": reader.ask(ListCauses(run=id_, limit=_CAUSES)).items if found.trigger else (),
             "may_cancel": reader.may(Permission.RUN) and not found.state.is_final,
         },
     )
