@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from mainspring.pipelines.dataset import Dataset
     from mainspring.pipelines.evaluate import evaluate
     from mainspring.pipelines.models import Metrics, Model
+    from mainspring.pipelines.workspace import Files, workspace
     from mainspring.quality.custom.authoring import check
 
 _HOMES = {
     "Dataset": "mainspring.pipelines.dataset",
+    "Files": "mainspring.pipelines.workspace",
     "Metrics": "mainspring.pipelines.models",
     "Model": "mainspring.pipelines.models",
     "Pipeline": "mainspring.pipelines.authoring",
@@ -28,10 +30,12 @@ _HOMES = {
     "pipeline": "mainspring.pipelines.authoring",
     "step": "mainspring.pipelines.authoring",
     "when": "mainspring.pipelines.authoring",
+    "workspace": "mainspring.pipelines.workspace",
 }
 
 __all__ = [
     "Dataset",
+    "Files",
     "Metrics",
     "Model",
     "Pipeline",
@@ -44,6 +48,7 @@ __all__ = [
     "pipeline",
     "step",
     "when",
+    "workspace",
 ]
 
 

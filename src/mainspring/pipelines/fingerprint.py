@@ -93,7 +93,9 @@ class Fingerprinter:
             value = environment.get(name)
             parts[f"env:{name}"] = "(unset)" if value is None else digest_bytes(value.encode())
         for pattern in node.files:
-            found = [path for path in self._files if fnmatch.fnmatchcase(path, pattern)]
+            # Code is followed by itself; that which a command runs has to be asked for by name.
+            among = self._every_file if pattern.endswith(".py") else self._files
+            found = [path for path in among if fnmatch.fnmatchcase(path, pattern)]
             if not found:
                 raise Invalid(
                     f"{node.id} depends on files={pattern!r}, and the project's snapshot has none",
@@ -126,10 +128,13 @@ class Fingerprinter:
         return digest_bytes((self._project / relative).read_bytes())
 
     @cached_property
-    def _files(self) -> list[str]:
+    def _every_file(self) -> list[str]:
         found = (path for path in self._project.rglob("*") if path.is_file())
-        names = (path.relative_to(self._project).as_posix() for path in found)
-        return sorted(name for name in names if not name.endswith(".py"))
+        return sorted(path.relative_to(self._project).as_posix() for path in found)
+
+    @cached_property
+    def _files(self) -> list[str]:
+        return [name for name in self._every_file if not name.endswith(".py")]
 
     def _path_of(self, module: str) -> Path | None:
         parts = module.split(".")

@@ -44,6 +44,7 @@ def dvc(
     later, it brings what was committed since. The exit code is 3 if bytes of what is checked out are missing.
     """
     from mainspring.kernel.errors import Conflict, NotFound
+    from mainspring.takeover.dvc.flow import flow_of
     from mainspring.takeover.dvc.history import open_repository
     from mainspring.takeover.dvc.report import dvc_lines
     from mainspring.takeover.dvc.take import take_over
@@ -51,6 +52,8 @@ def dvc(
 
     names = _names(given)
     opened = open_repository(repository)
+    if flow is not None and flow.exists():
+        raise Conflict(f"{flow} exists already", code="file_exists", hint="Name a new file.")
     with session.client() as client:
         report = take_over(
             opened,
@@ -65,6 +68,11 @@ def dvc(
             session.note("comparing")
             found = differences(opened, client, names=names, all_branches=all_branches)
             report.differences = tuple(found)
+    if flow is not None and not dry_run:
+        written = flow_of(opened, {each.path: each.name for each in report.datasets.values()})
+        flow.write_text(written.text)
+        report.flow = str(flow)
+        report.left_out = (*report.left_out, *written.left_out)
     session.show(report, list(dvc_lines(report)))
     if report.differences:
         raise Conflict(

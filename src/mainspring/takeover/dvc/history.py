@@ -1,6 +1,6 @@
 """A DVC repository through git's history: which data changed where, and what stages said of themselves."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -119,6 +119,10 @@ class Repository:
                 outs |= found.outs
                 params |= found.params
         return Locked(outs=outs, params=params)
+
+    def paths_at(self, commit: str) -> Collection[str]:
+        """Every file that git itself keeps in a commit."""
+        return self._tree(commit).keys()
 
     def tracked(self, commit: str, path: str) -> BinaryIO | None:
         """The bytes that git itself keeps at a path of a commit."""
