@@ -8,7 +8,6 @@ from mainspring.cli.global_options import with_globals
 GROUP_HELP = {
     "service": "Read, pause and resume declared services.",
     "experiment": "Make and list experiments.",
-    "model": "Read registered models; move their aliases.",
     "traces": "Search, show and delete what programs traced of themselves.",
     "monitor": "Read what monitoring saw.",
     "incident": "Read and close incidents.",

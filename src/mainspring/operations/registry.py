@@ -137,6 +137,7 @@ OPERATIONS = (
         permission=Permission.READ,
         kind=Kind.QUERY,
         route="GET /models/{model}/versions/{number}/signatures",
+        command="model signatures model number",
     ),
     Operation(
         name="gate.record",

@@ -1,10 +1,11 @@
-"""What signatures come to: whether a version is signed, by whom, and whether that holds. Pure but for the keys."""
+"""Signatures of versions, made and judged: by whom a version is signed, and whether that holds."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from mainspring.domain.attestation import NOT_SIGNED, Attestation, Signing, SigningState
 from mainspring.domain.dataset import Manifest
-from mainspring.governance.keys import PublicKey, holds
+from mainspring.governance.keys import PublicKey, SigningKey, holds
 from mainspring.kernel.errors import Invalid, MainspringError
 from mainspring.registry import statements
 
@@ -63,3 +64,11 @@ def _judged(
     if holds(key, bundle.signature, bundle.signed):
         return key.name, None
     return None, f"a signature was not made by the key {key.name!r} that it names"
+
+
+def sign(model: str, manifest: Manifest, key: SigningKey) -> str:
+    """A signature of a version with this name and these files, as the text of an OpenSSF bundle."""
+    unsigned = statements.unsigned_bundle(
+        statements.statement_of(model, manifest), key.public.fingerprint
+    )
+    return statements.bundle_text(replace(unsigned, signature=key.sign(unsigned.signed)))

@@ -59,6 +59,21 @@ class Reply:
     signature: Signature | None
 
 
+def nobody_answers(service: str, refusal: str | None) -> Unavailable:
+    """The error for a service whose model is not there yet, or must not be loaded."""
+    if refusal:
+        return Unavailable(
+            f"{service} is not answered: {refusal}",
+            code="model_refused",
+            hint="`mainspring model sign` signs a version; its public key is to be trusted here.",
+        )
+    return Unavailable(
+        f"{service} has no model yet",
+        code="no_model",
+        hint="It answers as soon as its first model passed its gates.",
+    )
+
+
 class Answerer:
     """Answers requests by the runtime's snapshot. Belongs to one event loop."""
 
@@ -121,11 +136,7 @@ class Answerer:
         champion, candidate = arms.champion, arms.candidate
         if champion is None:
             if candidate is None:
-                raise Unavailable(
-                    f"{question.service} has no model yet",
-                    code="no_model",
-                    hint="It answers as soon as its first model passed its gates.",
-                )
+                raise nobody_answers(question.service, self._runtime.refusal(question.service))
             return [Part(CANDIDATE, candidate, _checked(question, candidate), ids)]
         rows = _checked(question, champion)
         if candidate is None or arms.is_shadow or arms.share <= 0:

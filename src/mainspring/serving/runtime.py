@@ -73,6 +73,11 @@ class Runtime:
     def route(self, service: str) -> Route | None:
         return self._routes.get(service)
 
+    def refusal(self, service: str) -> str | None:
+        """Why none of a service's versions may be loaded, if that is so."""
+        route = self._routes.get(service)
+        return next(iter(route.refused.values()), None) if route else None
+
     def pools(self) -> list[Pool]:
         return list(self._pools.values())
 

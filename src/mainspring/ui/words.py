@@ -181,6 +181,8 @@ def _registry(event: Event) -> Markup | None:
             return Markup("made the model {}").format(link(links.to_model(model), model))
         case events.ModelVersionRegistered(model=model, number=number):
             return Markup("registered {}").format(version_link(model, number))
+        case events.ModelSigned(model=model, number=number):
+            return Markup("signed {}").format(version_link(model, number))
         case events.AliasMoved(model=model, alias=alias, to=to):
             target = version_link(model, to) if to is not None else Markup("nothing")
             return Markup("pointed {} of {} at {}").format(alias, model, target)

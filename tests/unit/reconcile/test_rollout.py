@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from mainspring.domain.approval import Approval, ApprovalId
+from mainspring.domain.attestation import Signing, SigningState
 from mainspring.domain.rollout import (
     GuardOutcome,
     GuardReading,
@@ -222,3 +223,36 @@ def test_a_no_takes_the_rollout_back_with_its_reason() -> None:
 
     assert isinstance(action, TakeBack)
     assert action.why == "person:bob said no: because"
+
+
+@pytest.mark.parametrize(
+    ("signing", "expected"),
+    [
+        (Signing(), None),
+        (Signing(state=SigningState.SIGNED), None),
+        (Signing(state=SigningState.VERIFIED, signed_by=("release",)), "signed by release"),
+        (Signing(state=SigningState.BROKEN, why="other files"), "does not hold: other files"),
+    ],
+)
+def test_a_rollout_that_waits_goes_on_when_a_trusted_key_has_signed(
+    signing: Signing, expected: str | None
+) -> None:
+    look = seen()
+    policy = replace(look.service.spec.serve, require_signed=True)
+    service = replace(look.service, spec=replace(look.service.spec, serve=policy))
+    waiting = replace(look.rollout, state=RolloutState.WAITING, step_index=-1)
+    look = replace(
+        look,
+        service=service,
+        rollout=waiting,
+        candidate=replace(look.candidate, signing=signing),
+    )
+
+    actions = plan_rollout(look, START)
+
+    if expected is None:
+        assert actions == []
+        return
+    action = the_only(actions)
+    assert isinstance(action, TakeBack if signing.state is SigningState.BROKEN else Advance)
+    assert expected in action.why

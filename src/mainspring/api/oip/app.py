@@ -24,7 +24,7 @@ from mainspring.api.oip.labels import read_labels
 from mainspring.api.oip.tensors import check_outputs, read_infer, write_reply
 from mainspring.domain.signature import Signature
 from mainspring.kernel.errors import Invalid, MainspringError, NotFound
-from mainspring.serving.answer import Answerer
+from mainspring.serving.answer import Answerer, nobody_answers
 from mainspring.serving.log.flusher import Flusher
 from mainspring.serving.metrics import Metrics
 from mainspring.serving.pool import Pool
@@ -271,6 +271,8 @@ class PredictApp:
         else:
             by_number = arms.by_number(version)
             found = by_number[1] if by_number else None
+        if found is None and version is None:
+            raise nobody_answers(arms.service, self._runtime.refusal(arms.service))
         if found is None:
             raise NotFound(f"{arms.service} is not answered by version {version}")
         return found
