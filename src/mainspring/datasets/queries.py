@@ -1,5 +1,6 @@
 """The datasets room's SQL."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, func, insert, select
@@ -41,7 +42,9 @@ def add_version(tx: Tx, version: DatasetVersion) -> None:
     )
 
 
-def newest_version(tx: Tx, dataset: str, *, accepted_only: bool) -> DatasetVersion | None:
+def newest_version(
+    tx: Tx, dataset: str, *, accepted_only: bool, by: datetime | None = None
+) -> DatasetVersion | None:
     query = (
         select(dataset_versions)
         .where(dataset_versions.c.dataset == dataset)
@@ -50,6 +53,8 @@ def newest_version(tx: Tx, dataset: str, *, accepted_only: bool) -> DatasetVersi
     )
     if accepted_only:
         query = query.where(dataset_versions.c.state == DatasetVersionState.ACCEPTED.value)
+    if by is not None:
+        query = query.where(dataset_versions.c.created_at <= by)
     return _version_or_none(tx.execute(query).one_or_none())
 
 

@@ -8,7 +8,7 @@ from mainspring.datasets.requests import (
     ListDatasetVersions,
 )
 from mainspring.domain.dataset import Dataset, DatasetVersion
-from mainspring.kernel.errors import NotFound
+from mainspring.kernel.errors import Invalid, NotFound
 from mainspring.store.tx import Tx
 
 
@@ -26,12 +26,25 @@ def list_dataset_versions(tx: Tx, request: ListDatasetVersions) -> tuple[Dataset
 
 
 def get_dataset_version(tx: Tx, request: GetDatasetVersion) -> DatasetVersion:
-    """One version, or the newest accepted one; raises `NotFound`."""
+    """One version, or the newest accepted one, now or at a moment; raises `NotFound`."""
+    if request.number is not None and request.known_at is not None:
+        raise Invalid(
+            "a version by its number is the same at any time",
+            hint="Give `number` or `known_at`, not both.",
+        )
     newest = queries.newest_version(tx, request.dataset, accepted_only=False)
     if newest is None:
         raise _no_dataset(request.dataset)
     if request.number is None:
-        accepted = queries.newest_version(tx, request.dataset, accepted_only=True)
+        accepted = queries.newest_version(
+            tx, request.dataset, accepted_only=True, by=request.known_at
+        )
+        if accepted is None and request.known_at is not None:
+            raise NotFound(
+                f"no version of {request.dataset!r} was accepted by {request.known_at.isoformat()}",
+                code="no_accepted_version",
+                hint=f"`mainspring data log {request.dataset}` says when each was added.",
+            )
         if accepted is None:
             raise NotFound(
                 f"no version of {request.dataset!r} was accepted yet",

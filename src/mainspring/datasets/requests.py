@@ -1,5 +1,6 @@
 """What can be asked of datasets."""
 
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -49,10 +50,14 @@ class ListDatasetVersions(Request[tuple[DatasetVersion, ...]], frozen=True, kw_o
 
 
 class GetDatasetVersion(Request[DatasetVersion], frozen=True, kw_only=True):
-    """One version by number; the newest accepted one if no number is given."""
+    """One version by number; the newest accepted one if no number is given.
+
+    With `known_at` it is the one that was the newest accepted at that moment.
+    """
 
     dataset: str
     number: int | None = None
+    known_at: datetime | None = None
 
 
 class GetDatasetVersionById(Request[DatasetVersion], frozen=True, kw_only=True):

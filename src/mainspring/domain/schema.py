@@ -6,6 +6,7 @@ from typing import Any
 
 from mainspring.domain.check import Scalar, Severity
 from mainspring.domain.data_type import DataType
+from mainspring.domain.times import Times
 from mainspring.kernel.digests import Digest
 
 
@@ -69,7 +70,11 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSchema:
-    """What a table must be. `allow_extra_columns` lets unknown columns pass with a warning."""
+    """What a table must be. `allow_extra_columns` lets unknown columns pass with a warning.
+
+    `event_time` is the column that says when a row was so, `label_at` the one that says when its `labels` became
+    known: what reads as of a moment go by.
+    """
 
     dataset: str
     columns: tuple[ColumnSchema, ...]
@@ -77,6 +82,18 @@ class TableSchema:
     key: tuple[str, ...] = ()
     allow_extra_columns: bool = False
     expectations: tuple[Expectation, ...] = ()
+    event_time: str | None = None
+    label_at: str | None = None
+    labels: tuple[str, ...] = ()
+
+    @property
+    def times(self) -> Times | None:
+        """The columns that tell of time, or None if none does."""
+        if self.event_time is None and self.label_at is None:
+            return None
+        return Times(
+            event_time=self.event_time, label_at=self.label_at, labels=self.labels, key=self.key
+        )
 
     def within(self, environment: str | None) -> "TableSchema":
         """What is asked in an environment; everything if none is named."""

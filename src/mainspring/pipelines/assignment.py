@@ -6,6 +6,7 @@ from pathlib import Path
 from mainspring.config import Settings
 from mainspring.domain.dataset import DatasetVersion
 from mainspring.domain.pipeline import Node, PipelineRun, StoredValue
+from mainspring.domain.times import Times
 from mainspring.pipelines.plan import Part, picked
 from mainspring.pipelines.task import Argument, Kept, KeptDataset, KeptList, Plain, Task
 
@@ -21,6 +22,7 @@ def task_for(
     run: PipelineRun,
     done: Mapping[str, tuple[StoredValue, ...]],
     versions: Mapping[str, DatasetVersion],
+    times: Mapping[str, Times],
     project: Path,
     settings: Settings,
     environment: dict[str, str],
@@ -32,7 +34,7 @@ def task_for(
         node=part.id,
         step=node.step,
         attempt=attempt,
-        arguments={**_arguments(node, run, done, versions), **items},
+        arguments={**_arguments(node, run, done, versions, times), **items},
         output_count=node.output_count,
         cpus=node.cpus,
         project=str(project),
@@ -58,6 +60,7 @@ def _arguments(
     run: PipelineRun,
     done: Mapping[str, tuple[StoredValue, ...]],
     versions: Mapping[str, DatasetVersion],
+    times: Mapping[str, Times],
 ) -> dict[str, Argument]:
     arguments: dict[str, Argument] = {}
     for name, output in node.node_outputs.items():
@@ -66,7 +69,9 @@ def _arguments(
         arguments[name] = KeptList(tuple(picked(done, o.node, o.index) for o in outputs))
     for name, dataset in node.datasets.items():
         version = versions[dataset.parameter]
-        arguments[name] = KeptDataset(version.dataset, version.number, version.manifest)
+        arguments[name] = KeptDataset(
+            version.dataset, version.number, version.manifest, times.get(dataset.parameter)
+        )
     for name, parameter in node.parameters.items():
         arguments[name] = Plain(run.params[parameter.parameter])
     for name, constant in node.constants.items():

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mainspring.domain.pipeline import Node, PipelineRun, StoredValue
+from mainspring.domain.times import Times
 from mainspring.kernel.codec import canonical, digest_of
 from mainspring.kernel.digests import Digest
 from mainspring.pipelines.fingerprint import Fingerprint, Fingerprinter
@@ -26,11 +27,16 @@ class Keys:
     """Makes the keys of one run's steps, from the code of a project folder and the data it is bound to."""
 
     def __init__(
-        self, run: PipelineRun, fingerprinter: Fingerprinter, manifests: Mapping[str, Digest]
+        self,
+        run: PipelineRun,
+        fingerprinter: Fingerprinter,
+        manifests: Mapping[str, Digest],
+        times: Mapping[str, Times],
     ) -> None:
         self._run = run
         self._fingerprinter = fingerprinter
         self._manifests = manifests
+        self._times = times
 
     def of(
         self,
@@ -54,6 +60,7 @@ class Keys:
             fingerprint,
             done=done,
             manifests=self._manifests,
+            times=self._times,
             items=items,
             declared=self._fingerprinter.declared(node, os.environ),
         )
@@ -67,6 +74,7 @@ def cache_key(
     *,
     done: Mapping[str, tuple[StoredValue, ...]],
     manifests: Mapping[str, Digest],
+    times: Mapping[str, Times],
     items: Mapping[str, Argument],
     declared: Mapping[str, str],
 ) -> CacheKey:
@@ -87,6 +95,9 @@ def cache_key(
         parts[f"input:{name}"] = " ".join(values)
     for name, dataset in node.datasets.items():
         parts[f"input:{name}"] = manifests[dataset.parameter]
+        if told := times.get(dataset.parameter):
+            # What a step reads as of a moment depends on them.
+            parts[f"times:{name}"] = canonical(told).decode()
     for name, parameter in node.parameters.items():
         parts[f"value:{name}"] = canonical(run.params[parameter.parameter]).decode()
     for name, constant in node.constants.items():

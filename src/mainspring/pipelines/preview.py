@@ -17,6 +17,7 @@ from mainspring.pipelines.requests import FindCached, ListCached
 from mainspring.pipelines.settle import Settler
 from mainspring.pipelines.snapshot import materialise
 from mainspring.pipelines.why import changes, nearest
+from mainspring.quality.times import declared_times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +55,12 @@ class _Preview:
         self._settler = Settler(run, blobs)
         self._progress = Progress()
         self._reasons: dict[str, StepReason] = {}
-        manifests = {
-            name: call(GetDatasetVersionById(id=id_)).manifest for name, id_ in run.inputs.items()
-        }
+        versions = {name: call(GetDatasetVersionById(id=id_)) for name, id_ in run.inputs.items()}
+        manifests = {name: version.manifest for name, version in versions.items()}
+        datasets = {name: version.dataset for name, version in versions.items()}
+        times = declared_times(call, datasets)
         project = materialise(blobs, run.project, settings.work_path)
-        self._keys = Keys(run, Fingerprinter(project), manifests)
+        self._keys = Keys(run, Fingerprinter(project), manifests, times)
 
     def look(self) -> Preview:
         """Follow the run as far as known results lead."""

@@ -143,8 +143,8 @@ def _value(argument: Argument, annotation: Any, blobs: LocalBlobs, scratch: Path
         case KeptList(values=values):
             asked = item_annotation(annotation)
             return [decode(stored, asked, blobs, scratch=scratch) for stored in values]
-        case KeptDataset(name=name, number=number, manifest=manifest):
-            dataset = Dataset(name=name, number=number, manifest=manifest, blobs=blobs)
+        case KeptDataset(name=name, number=number, manifest=manifest, times=times):
+            dataset = Dataset(name=name, number=number, manifest=manifest, blobs=blobs, times=times)
             if annotation is Dataset:
                 return dataset
             if getattr(annotation, "__name__", "") == "LazyFrame":

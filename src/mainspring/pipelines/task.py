@@ -3,6 +3,7 @@
 import msgspec
 
 from mainspring.domain.pipeline import StoredValue
+from mainspring.domain.times import Times
 from mainspring.kernel.digests import Digest
 
 
@@ -24,6 +25,7 @@ class KeptDataset(msgspec.Struct, frozen=True, tag="dataset"):
     name: str
     number: int
     manifest: Digest
+    times: Times | None = None
 
 
 class Plain(msgspec.Struct, frozen=True, tag="plain"):

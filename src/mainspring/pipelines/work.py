@@ -60,6 +60,7 @@ from mainspring.pipelines.settle import Settler
 from mainspring.pipelines.snapshot import materialise
 from mainspring.pipelines.values import read_evaluation
 from mainspring.pipelines.zygote import Zygote
+from mainspring.quality.times import declared_times
 from mainspring.tracking.requests import GetRun
 
 FLUSH_SECONDS = 0.3
@@ -164,7 +165,13 @@ class RunWork:
         self._project = materialise(self._blobs, self._run.project, self._settings.work_path)
         self._fingerprinter = Fingerprinter(self._project)
         manifests = {name: version.manifest for name, version in self._versions.items()}
-        self._keys = Keys(self._run, self._fingerprinter, manifests)
+        # As they were declared when the run was asked for: taken up again, it reads the same.
+        self._times = declared_times(
+            self._call,
+            {name: version.dataset for name, version in self._versions.items()},
+            at=self._run.requested_at,
+        )
+        self._keys = Keys(self._run, self._fingerprinter, manifests, self._times)
         self._take_kept()
 
     def _take_kept(self) -> None:
@@ -284,6 +291,7 @@ class RunWork:
             run=self._run,
             done=self._progress.done,
             versions=self._versions,
+            times=self._times,
             project=self._project,
             settings=self._settings,
             environment=self._environment(node),

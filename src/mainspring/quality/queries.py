@@ -1,5 +1,6 @@
 """The quality room's SQL: schemas, check reports and quarantines."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -13,13 +14,11 @@ from mainspring.store.tables.quality import check_reports, quarantines, schemas
 from mainspring.store.tx import Tx
 
 
-def newest_schema(tx: Tx, dataset: str) -> StoredSchema | None:
-    row = tx.execute(
-        select(schemas)
-        .where(schemas.c.dataset == dataset)
-        .order_by(schemas.c.number.desc())
-        .limit(1)
-    ).one_or_none()
+def newest_schema(tx: Tx, dataset: str, *, by: datetime | None = None) -> StoredSchema | None:
+    query = select(schemas).where(schemas.c.dataset == dataset)
+    if by is not None:
+        query = query.where(schemas.c.created_at <= by)
+    row = tx.execute(query.order_by(schemas.c.number.desc()).limit(1)).one_or_none()
     if row is None:
         return None
     return StoredSchema(

@@ -1,6 +1,7 @@
 """What can be asked of quality."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -65,9 +66,10 @@ class AcceptSchema(Request[StoredSchema], frozen=True, kw_only=True):
 
 
 class GetSchema(Request[StoredSchema | None], frozen=True, kw_only=True):
-    """The schema in force for a dataset, or None."""
+    """The schema in force for a dataset, now or at a moment; None if there was none."""
 
     dataset: str
+    at: datetime | None = None
 
 
 class RecordCheckReport(Request[StoredCheckReport], frozen=True, kw_only=True):

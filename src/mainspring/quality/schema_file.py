@@ -17,7 +17,17 @@ from mainspring.kernel.toml_lines import key_lines
 from mainspring.quality.catalogue.entries import arguments_of, find_entry
 from mainspring.services.explain import Where, dotted, not_toml, unknown_key
 
-_TABLE_KEYS = ("dataset", "min_row_count", "key", "allow_extra_columns", "column", "expect")
+_TABLE_KEYS = (
+    "dataset",
+    "min_row_count",
+    "key",
+    "event_time",
+    "label_at",
+    "labels",
+    "allow_extra_columns",
+    "column",
+    "expect",
+)
 _COLUMN_KEYS = (
     "type",
     "required",
@@ -59,7 +69,9 @@ _HEADER = """\
 #   environments = ["training"]   where the column is asked for: a label is not there when serving
 #   private = true          its values are shown in no report
 #   severity, unit, description
-# Of the table: min_row_count; key = [columns that together are unique]; allow_extra_columns.
+# Of the table: min_row_count; key = [columns that together are unique]; allow_extra_columns;
+#   event_time = "..."      the column that says when a row was so
+#   label_at = "..."        the column that says when its labels = [columns] became known
 # More is asked by [[expect]] tables: that = "column_values_to_be_between", its arguments, and where wanted
 #   mostly = 0.99, where = "an SQL condition", severity, name (`mainspring schema catalogue` lists them all).
 """
@@ -83,6 +95,9 @@ def schema_text(schema: TableSchema, *, evidence: Mapping[str, str] | None = Non
     lines.append(f"min_row_count = {schema.min_row_count}")
     if schema.key:
         lines.append(f"key = {toml_value(schema.key)}")
+    for name in ("event_time", "label_at", "labels"):
+        if value := getattr(schema, name):
+            lines.append(f"{name} = {toml_value(value)}")
     if schema.allow_extra_columns:
         lines.append("allow_extra_columns = true")
     for column in schema.columns:
@@ -210,11 +225,16 @@ class _Reader:
         if not given and not document.get("expect"):
             raise self._error(("column",), "no column is declared", "Add a table [column.NAME].")
         columns = tuple(self._column(name, value) for name, value in given.items())
+        names = [column.name for column in columns]
+        event_time, label_at = (self._time(key, columns) for key in ("event_time", "label_at"))
         return TableSchema(
             dataset=dataset,
             columns=columns,
             min_row_count=self._row_count(),
-            key=self._table_key([column.name for column in columns]),
+            key=self._known_columns("key", names),
+            event_time=event_time,
+            label_at=label_at,
+            labels=self._labels(names, event_time, label_at),
             allow_extra_columns=self._get(
                 document, ("allow_extra_columns",), bool, "true or false", False
             ),
@@ -287,14 +307,53 @@ class _Reader:
             raise self._error(path, f"min_row_count is {count}", "It is a number from 0 on.")
         return count
 
-    def _table_key(self, names: list[str]) -> tuple[str, ...]:
-        key = self._get(self._document, ("key",), list, "a list of column names", [])
-        for index, name in enumerate(key):
+    def _known_columns(self, key: str, names: list[str]) -> tuple[str, ...]:
+        given = self._get(self._document, (key,), list, "a list of column names", [])
+        for index, name in enumerate(given):
             if name not in names:
                 raise self._error(
-                    ("key", index), f"key names {name!r}, which is no column", "Declare it below."
+                    (key, index), f"{key} names {name!r}, which is no column", "Declare it below."
                 )
-        return tuple(key)
+        return tuple(given)
+
+    def _time(self, key: str, columns: tuple[ColumnSchema, ...]) -> str | None:
+        """The column that a key of the table names, which must tell a time."""
+        name: str | None = self._get(
+            self._document, (key,), str, "the name of a column in quotes", None
+        )
+        if name is None:
+            return None
+        column = next((column for column in columns if column.name == name), None)
+        if column is None:
+            raise self._error(
+                (key,), f"{key} names {name!r}, which is no column", "Declare it below."
+            )
+        if column.type not in _TEMPORAL:
+            raise self._error(
+                (key,),
+                f"{key} names {name!r}, whose type is {column.type.value}",
+                'It takes a column of type "date" or "datetime".',
+            )
+        return name
+
+    def _labels(
+        self, names: list[str], event_time: str | None, label_at: str | None
+    ) -> tuple[str, ...]:
+        """The columns that are known late; they and `label_at` are declared together."""
+        labels = self._known_columns("labels", names)
+        if bool(labels) != (label_at is not None):
+            have, lack = ("labels", "label_at") if labels else ("label_at", "labels")
+            raise self._error(
+                (have,),
+                f"there is {have} and no {lack}",
+                'Say both: label_at = "the column with the time", labels = ["what is known then"].',
+            )
+        for index, name in enumerate(labels):
+            if name in (event_time, label_at):
+                raise self._error(
+                    ("labels", index), f"{name!r} is both a label and a time", "Take it out of one."
+                )
+        return labels
 
     def _column(self, name: str, given: object) -> ColumnSchema:
         path: Keys = ("column", name)

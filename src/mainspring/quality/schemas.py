@@ -56,8 +56,8 @@ def accept_schema(tx: Tx, request: AcceptSchema) -> StoredSchema:
 
 
 def get_schema(tx: Tx, request: GetSchema) -> StoredSchema | None:
-    """The schema in force for a dataset, or None."""
-    return queries.newest_schema(tx, request.dataset)
+    """The schema in force for a dataset, now or at a moment, or None."""
+    return queries.newest_schema(tx, request.dataset, by=request.at)
 
 
 def _what_changed(before: StoredSchema | None, after: StoredSchema) -> str:

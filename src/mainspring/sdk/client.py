@@ -3,14 +3,18 @@
 import difflib
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from mainspring.blobs.port import BlobStore
 from mainspring.domain.request import Request
 from mainspring.kernel.codec import convert
 from mainspring.kernel.errors import NotFound
+from mainspring.kernel.instants import Instant, parse_instant
 from mainspring.operations.operation import Operation
 from mainspring.operations.table import BY_NAME
+
+if TYPE_CHECKING:
+    from mainspring.pipelines.dataset import Dataset
 
 T = TypeVar("T")
 
@@ -36,6 +40,28 @@ class Client(ABC):
         """Carry out the operation with this name; raises `NotFound` for a name that there isn't."""
         operation = operation_named(name)
         return self.call(convert(fields, operation.request, what=name))
+
+    def dataset(
+        self, name: str, number: int | None = None, *, known_at: Instant | None = None
+    ) -> "Dataset":
+        """A dataset version to read: by number, the newest accepted one, or what that was at a moment.
+
+        `client.dataset("rides").as_of("2026-01-31").read()` is the newest version's rows as they were known then;
+        `known_at` picks the version itself. Raises `NotFound`.
+        """
+        from mainspring.datasets.requests import GetDatasetVersion
+        from mainspring.pipelines.dataset import Dataset
+        from mainspring.quality.times import times_of
+
+        moment = None if known_at is None else parse_instant(known_at, what="known_at")
+        version = self.call(GetDatasetVersion(dataset=name, number=number, known_at=moment))
+        return Dataset(
+            name=version.dataset,
+            number=version.number,
+            manifest=version.manifest,
+            blobs=self.blobs,
+            times=times_of(self.call, version.dataset),
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -5,6 +5,7 @@ import pytest
 from mainspring.domain.check import Severity
 from mainspring.domain.data_type import DataType
 from mainspring.domain.schema import ColumnSchema, TableSchema
+from mainspring.domain.times import Times
 from mainspring.kernel.errors import Invalid
 from mainspring.quality.schema_file import parse_schema, schema_text
 
@@ -96,6 +97,30 @@ def test_hostile_names_and_texts_survive_being_written() -> None:
         ('dataset = "r"\ncolumns = 1', 2, "unknown key 'columns'", "Did you mean 'column'"),
         ("min_row_count = 1", 1, "does not say of which dataset", 'dataset = "..."'),
         ('dataset = "r"', 1, "no column is declared", "[column.NAME]"),
+        (
+            'dataset = "r"\nevent_time = "at"\n[column.x]\ntype = "float"',
+            2,
+            "event_time names 'at', which is no column",
+            "Declare it",
+        ),
+        (
+            'dataset = "r"\nlabel_at = "x"\n[column.x]\ntype = "float"',
+            2,
+            "label_at names 'x', whose type is float",
+            '"date" or "datetime"',
+        ),
+        (
+            'dataset = "r"\nlabel_at = "x"\n[column.x]\ntype = "date"',
+            2,
+            "there is label_at and no labels",
+            "Say both",
+        ),
+        (
+            'dataset = "r"\nlabel_at = "x"\nlabels = ["x"]\n[column.x]\ntype = "date"',
+            3,
+            "'x' is both a label and a time",
+            "Take it out of one",
+        ),
         ('dataset = "r"\ncolumn = 3', 2, "column is 3", "a table"),
         ('dataset = "r"\n[column]\nx = 3', 3, "column.x is not a table", "[column.x]"),
         ('dataset = "r"\n[column.x]\nmin = 1', 2, "column.x has no type", 'type = "float"'),
@@ -219,3 +244,16 @@ def test_a_mistake_is_named_with_line_and_remedy(
     assert said in caught.value.message
     assert caught.value.hint is not None
     assert remedy in caught.value.hint
+
+
+def test_times_are_written_and_read_back() -> None:
+    columns = tuple(
+        ColumnSchema(name=name, type=DataType.DATETIME) for name in ("at", "paid_at", "fare")
+    )
+    schema = TableSchema(
+        dataset="r", columns=columns, event_time="at", label_at="paid_at", labels=("fare",)
+    )
+
+    assert parse_schema(schema_text(schema)) == schema
+    assert schema.times == Times(event_time="at", label_at="paid_at", labels=("fare",))
+    assert TableSchema(dataset="r", columns=columns).times is None

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from mainspring.cli.commands.data_diff import diff
+from mainspring.cli.commands.data_get import get, path
 from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
 
@@ -15,6 +16,8 @@ def data() -> None:
 
 
 data.add_command(diff)
+data.add_command(get)
+data.add_command(path)
 
 
 @data.command()

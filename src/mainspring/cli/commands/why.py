@@ -121,6 +121,7 @@ def change_lines(changes: "Iterable[KeyChange]") -> Iterator[str]:
             "distribution": name,
             "input": f"the input {name}",
             "value": f"{name}",
+            "times": f"the times that {name} declares",
             "env": f"the variable {name}",
         }.get(kind, change.part)
         if change.before is None:
