@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mainspring.kernel.digests import digest_bytes
 from mainspring.kernel.durations import parse_duration
 from mainspring.kernel.errors import Invalid
 
@@ -71,6 +72,12 @@ class Settings:
     def work_path(self) -> Path:
         """Scratch space: code snapshots, step folders, sockets. Safe to delete when nothing runs."""
         return self.home / "work"
+
+    @property
+    def seen_path(self) -> Path:
+        """What folders looked like that versions came from; of each server apart. Safe to delete."""
+        folder = self.home / "seen"
+        return folder / digest_bytes(self.url.encode())[7:23] if self.url else folder
 
     @property
     def logs_path(self) -> Path:

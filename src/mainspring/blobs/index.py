@@ -9,7 +9,7 @@ import mmap
 import os
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from mainspring.kernel.digests import Digest
 
 MARK = b"mspack1\n"
 _DIGEST_BYTES = 32
+# Finding one takes about so many steps of reading all.
+_PROBES = 16
 _ENTRY_BYTES = _DIGEST_BYTES + 8 + 4
 _FOOTER = struct.Struct(f"<Q32s{len(MARK)}s")
 HEADER = struct.Struct("<4s32sI")
@@ -94,16 +96,22 @@ class Index:
             return None
         return self._piece(number)
 
-    def digests(self) -> set[bytes]:
-        """Every digest, for asking many questions at once."""
-        end = self._start + self._count * _DIGEST_BYTES
-        data = self._data[self._start : end]
-        return {data[at : at + _DIGEST_BYTES] for at in range(0, len(data), _DIGEST_BYTES)}
+    def find_many(self, digests: Set[bytes]) -> Iterator[Piece]:
+        """The pieces of those digests that are here."""
+        if len(digests) * _PROBES < self._count:
+            yield from (piece for digest in digests if (piece := self.find(digest)))
+        else:
+            yield from (piece for piece in self.pieces() if piece.digest in digests)
 
     def pieces(self) -> Iterator[Piece]:
         """Every piece, in order of digests."""
-        for number in range(self._count):
-            yield self._piece(number)
+        names = self._start + self._count * _DIGEST_BYTES
+        offsets = struct.unpack_from(f"<{self._count}Q", self._data, names)
+        lengths = struct.unpack_from(f"<{self._count}I", self._data, names + self._count * 8)
+        data = self._data[self._start : names]
+        places = range(0, len(data), _DIGEST_BYTES)
+        for at, offset, length in zip(places, offsets, lengths, strict=True):
+            yield Piece(data[at : at + _DIGEST_BYTES], offset, length)
 
     def _piece(self, number: int) -> Piece:
         offsets = self._start + self._count * _DIGEST_BYTES
@@ -123,9 +131,9 @@ class RescuedIndex:
         """The piece of that digest, if it is here."""
         return self._found.get(digest)
 
-    def digests(self) -> set[bytes]:
-        """Every digest."""
-        return set(self._found)
+    def find_many(self, digests: Set[bytes]) -> Iterator[Piece]:
+        """The pieces of those digests that are here."""
+        yield from (self._found[digest] for digest in digests & self._found.keys())
 
     def pieces(self) -> Iterator[Piece]:
         """Every piece, in the order in which they were written."""

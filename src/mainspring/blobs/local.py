@@ -223,8 +223,9 @@ class LocalBlobs:
         """
         packed: list[tuple[Container, Piece, str]] = []
         rest: list[tuple[Digest, str]] = []
+        places = self.containers.find_many(raw(parse_digest(digest)) for digest, _ in files)
         for digest, path in files:
-            place = self.containers.find(raw(parse_digest(digest)))
+            place = places.get(raw(digest))
             if place is not None and place[0].is_pack:
                 packed.append((*place, path))
             else:
@@ -263,20 +264,21 @@ class LocalBlobs:
 
     def touch(self, digests: Iterable[Digest]) -> set[Digest]:
         """Which of some bytes are stored; a sweep spares those from now on as if they had just come."""
+        asked = {raw(parse_digest(digest)): digest for digest in digests}
         found: set[Digest] = set()
-        touched: set[Path] = set()
         with self.sharing():
-            for digest in digests:
-                place = self.containers.find(raw(parse_digest(digest)))
-                for path in (
-                    place[0].index_path if place else self.recipe_path(digest),
-                    self.whole_path(hex_part(digest)),
-                ):
+            places = self.containers.find_many(asked)
+            for path in {place[0].index_path for place in places.values()}:
+                os.utime(path)
+            for name, digest in asked.items():
+                if name in places:
+                    found.add(digest)
+                    continue
+                for path in (self.whole_path(hex_part(digest)), self.recipe_path(digest)):
                     with suppress(FileNotFoundError):
-                        if path not in touched:
-                            os.utime(path)
-                            touched.add(path)
+                        os.utime(path)
                         found.add(digest)
+                        break
         return found
 
     @contextmanager
@@ -351,13 +353,13 @@ class LocalBlobs:
         self.cut_whole(near)
         pieces = cut(temporary)
         with self.sharing():
-            places = {piece.digest: self.containers.find(piece.digest) for piece in pieces}
-            new = {piece.digest: piece for piece in pieces if places[piece.digest] is None}
+            places = self.containers.find_many(piece.digest for piece in pieces)
+            new = {piece.digest: piece for piece in pieces if piece.digest not in places}
             total = sum(piece.length for piece in pieces)
             if sum(piece.length for piece in new.values()) > (1 - _WORTH_SHARING) * total:
                 return False
-            for container in {place[0].index_path for place in places.values() if place}:
-                os.utime(container)
+            for path in {place[0].index_path for place in places.values()}:
+                os.utime(path)
             pack = self.new_pack()
             try:
                 with temporary.open("rb") as file:
@@ -419,14 +421,14 @@ class LocalBlobs:
                     if hashlib.sha256(data).digest() != piece.digest:
                         again.append((named(piece.digest), name))
                         continue
-                    with new_target(target / name, replace=replace) as handle:
+                    with new_target(f"{target}/{name}", replace=replace) as handle:
                         _write_all(handle, data)
             finally:
                 os.close(source)
         return again
 
     def _copy_one(self, digest: Digest, path: str, target: Path, *, replace: bool) -> None:
-        with self.open(digest) as source, new_target(target / path, replace=replace) as handle:
+        with self.open(digest) as source, new_target(f"{target}/{path}", replace=replace) as handle:
             if isinstance(source, BufferedReader) and isinstance(source.raw, FileIO):
                 found = copy_digested(source.fileno(), handle, os.fstat(source.fileno()).st_size)
             else:

@@ -5,7 +5,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,6 +120,18 @@ class Containers:
             ((each, piece) for each in self._known.values() if (piece := each.index.find(digest))),
             None,
         )
+
+    def find_many(self, digests: Iterable[bytes]) -> dict[bytes, tuple[Container, Piece]]:
+        """Where pieces lie, those that are in a container."""
+        waiting = set(digests)
+        found: dict[bytes, tuple[Container, Piece]] = {}
+        for container in self:
+            if not waiting:
+                break
+            for piece in container.index.find_many(waiting):
+                found[piece.digest] = (container, piece)
+            waiting -= found.keys()
+        return found
 
     def forget(self) -> None:
         """Look at everything anew next time: a container that was here is gone."""

@@ -5,13 +5,15 @@ import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Conflict, Corrupt, Invalid
 
+PART = ".mainspring-part"
+"""The end of the name of what is not written whole yet; such files and folders are never stored."""
 _BLOCK_BYTES = 8 << 20
 _STEP_BYTES = 1 << 20
 _NOT_HERE = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM)
@@ -110,12 +112,13 @@ def _digest_range(state: "hashlib._Hash", handle: int, start: int, length: int) 
 
 
 @contextmanager
-def new_target(path: Path, *, replace: bool) -> Iterator[int]:
+def new_target(path: str, *, replace: bool) -> Iterator[int]:
     """A file to write to, opened for reading too; if anything is raised, nothing of it stays.
 
     With `replace`, what is there is replaced in one go at the end; without, it is in the way: `Conflict`.
     """
-    written = path.with_name(f".{path.name[:200]}.part") if replace else path
+    folder, _, name = path.rpartition("/")
+    written = f"{folder}/.{name[:60]}{PART}" if replace else path
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if replace else os.O_EXCL)
     try:
         handle = os.open(written, flags, 0o666)
@@ -133,7 +136,8 @@ def new_target(path: Path, *, replace: bool) -> Iterator[int]:
         if replace:
             os.replace(written, path)
     except BaseException:
-        written.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            Path(written).unlink()
         raise
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from mainspring.blobs.port import BlobStore
 from mainspring.blobs.seen import SeenFolder
-from mainspring.blobs.taking import Stamp, changed
+from mainspring.blobs.taking import PART, Stamp, changed
 from mainspring.domain.dataset import Manifest, ManifestEntry
 from mainspring.kernel.codec import canonical, decode
 from mainspring.kernel.digests import Digest
@@ -120,6 +120,8 @@ def look_at(root: Path) -> tuple[dict[str, Stamp], list[str]]:
         is_empty = True
         with _scandir(root / folder) as entries:
             for entry in entries:
+                if entry.name.endswith(PART):
+                    continue
                 is_empty = False
                 path = folder + entry.name
                 status = entry.stat(follow_symlinks=False)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mainspring.app import App
+    from mainspring.blobs.port import BlobStore
     from mainspring.config import Settings
     from mainspring.sdk.client import Client
 
@@ -52,6 +53,17 @@ class Session:
         from mainspring.sdk.embedded import EmbeddedClient
 
         return EmbeddedClient(self.settings)
+
+    @contextmanager
+    def bytes(self) -> "Iterator[BlobStore]":
+        """Only the bytes of the installation, for commands that need no rows: nothing else is opened."""
+        if self.settings.url:
+            with self.client() as client:
+                yield client.blobs
+            return
+        from mainspring.blobs.local import LocalBlobs
+
+        yield LocalBlobs(self.settings.blobs_path)
 
     @contextmanager
     def app(self) -> Iterator["App"]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import ColumnElement, Row, Text, cast, func, insert, select, update
 
 from mainspring.domain.dataset import (
     Dataset,
@@ -12,6 +12,7 @@ from mainspring.domain.dataset import (
     DatasetVersionState,
 )
 from mainspring.kernel.digests import Digest
+from mainspring.store.tables import pipelines, registry
 from mainspring.store.tables.datasets import dataset_versions, datasets
 from mainspring.store.tx import Tx
 
@@ -40,6 +41,38 @@ def add_version(tx: Tx, version: DatasetVersion) -> None:
             created_by=version.created_by,
         )
     )
+
+
+def mark_removed(tx: Tx, version: DatasetVersionId) -> None:
+    tx.execute(
+        update(dataset_versions)
+        .where(dataset_versions.c.id == version)
+        .values(state=DatasetVersionState.REMOVED.value)
+    )
+
+
+def runs_reading(tx: Tx, version: DatasetVersionId) -> list[str]:
+    """Pipeline runs that were given a version and have not ended."""
+    table = pipelines.pipeline_runs
+    query = select(table.c.id).where(_reads(version), table.c.finished_at.is_(None))
+    return list(tx.execute(query.order_by(table.c.id)).scalars())
+
+
+def models_made_from(tx: Tx, version: DatasetVersionId) -> list[str]:
+    """Registered model versions, `name/number`, whose run was given a version."""
+    table = registry.model_versions
+    query = (
+        select(table.c.model, table.c.number)
+        .join(pipelines.pipeline_runs, pipelines.pipeline_runs.c.id == table.c.run)
+        .where(_reads(version))
+        .order_by(table.c.model, table.c.number)
+    )
+    return [f"{row.model}/{row.number}" for row in tx.execute(query)]
+
+
+def _reads(version: DatasetVersionId) -> ColumnElement[bool]:
+    # Inputs are kept as JSON, by parameter; an id occurs in nothing else.
+    return cast(pipelines.pipeline_runs.c.inputs, Text).contains(f'"{version}"', autoescape=True)
 
 
 def newest_version(

@@ -38,6 +38,19 @@ class AddDatasetVersion(Request[DatasetVersion], frozen=True, kw_only=True):
     note: str = ""
 
 
+class RemoveDatasetVersion(Request[DatasetVersion], frozen=True, kw_only=True):
+    """Let go of a version's files: the next sweep deletes what nothing else needs, the record stays.
+
+    Refused while a run is reading it, and for data that a registered model was made from unless
+    `although_used` says so: such a model can't be made again.
+    """
+
+    dataset: str
+    number: int
+    why: str = ""
+    although_used: bool = False
+
+
 class ListDatasets(Request[tuple[Dataset, ...]], frozen=True, kw_only=True):
     """Every dataset with its newest accepted version, by name."""
 

@@ -18,6 +18,8 @@ class DatasetVersionState(StrEnum):
     """Passed its checks, or there were none; runs may read it."""
     REFUSED = "refused"
     """Failed a blocking check; kept for people to look at, never read by a run."""
+    REMOVED = "removed"
+    """Was one of the others; its record is kept, its bytes are not once a sweep came by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

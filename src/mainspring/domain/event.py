@@ -87,6 +87,18 @@ class DatasetVersionRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetVersionRemoved(Event):
+    """A version's bytes are needed no more; `used_by` are the registered models that were made from it."""
+
+    subject: ClassVar[str] = "version"
+    dataset: str
+    number: int
+    version: str
+    manifest: str
+    used_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReportRecorded(Event):
     """A version was checked; a refusal on arrival is told by `DatasetVersionRefused` instead."""
 

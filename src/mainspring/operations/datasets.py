@@ -14,6 +14,15 @@ OPERATIONS = (
         route="POST /datasets/{dataset}/versions",
     ),
     Operation(
+        name="dataset.remove",
+        request=requests.RemoveDatasetVersion,
+        run="mainspring.datasets.remove:remove_dataset_version",
+        permission=Permission.ADD_DATA,
+        kind=Kind.COMMAND,
+        route="POST /datasets/{dataset}/versions/{number}/removal",
+        command="data rm dataset number",
+    ),
+    Operation(
         name="dataset.list",
         request=requests.ListDatasets,
         run="mainspring.datasets.read:list_datasets",

@@ -8,13 +8,16 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from mainspring.blobs.port import BlobStore
-from mainspring.datasets.ingest import Ingested, ingest, ingest_frame
+from mainspring.blobs.seen import SeenFolders
+from mainspring.datasets.folders import remember, take
+from mainspring.datasets.ingest import Ingested, describe, ingest, ingest_frame
 from mainspring.datasets.requests import GetDatasetVersion
 from mainspring.datasets.tables import reading_clearly, scan
 from mainspring.domain.check import CheckReport, CheckResult, Severity
 from mainspring.domain.dataset import DatasetVersion, DatasetVersionState
 from mainspring.domain.quarantine import Quarantine
 from mainspring.domain.schema import StoredSchema, TableSchema
+from mainspring.kernel.codec import digest_of
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import NotFound
 from mainspring.quality.catalogue.scope import Surroundings
@@ -58,13 +61,47 @@ def add_data(
     *,
     note: str = "",
     producer: str | None = None,
+    seen: SeenFolders | None = None,
 ) -> IntakeResult:
     """Take in a file, folder or frame as the next version of a dataset.
 
-    Data that fails its checks is kept as a refused version: the result says so, and nothing is raised.
+    Data that fails its checks is kept as a refused version: the result says so, and nothing is raised. With `seen`,
+    files that have not changed since they were added or checked out are not read again.
     Raises as `ingest` does for what can't be read, and whatever `call` raises.
     """
-    taken = ingest(blobs, source) if isinstance(source, Path) else ingest_frame(blobs, source)
+    if not isinstance(source, Path):
+        taken = ingest_frame(blobs, source)
+        return _delivered(call, blobs, dataset, taken, note=note, producer=producer)
+    before = _newest(call, dataset)
+    manifest = take(blobs, source, seen, before)
+    if (
+        before is not None
+        and before.manifest == digest_of(manifest)
+        and not _has_schema(call, dataset)
+    ):
+        result = IntakeResult(version=before, report=None, is_new=False)
+    else:
+        taken = describe(blobs, manifest)
+        result = _delivered(call, blobs, dataset, taken, note=note, producer=producer)
+    if seen is not None:
+        remember(seen, source, result.version)
+    return result
+
+
+def _has_schema(call: Call, dataset: str) -> bool:
+    return call(GetSchema(dataset=dataset)) is not None
+
+
+def _delivered(
+    call: Call,
+    blobs: BlobStore,
+    dataset: str,
+    taken: Ingested,
+    *,
+    note: str,
+    producer: str | None,
+) -> IntakeResult:
+    """Judge what was stored, and record it with the verdict."""
     stored: StoredSchema | None = call(GetSchema(dataset=dataset))
     schema, report, apart = None, None, None
     if stored is not None:
@@ -190,8 +227,18 @@ def _profiled(blobs: BlobStore, taken: Ingested, schema: TableSchema | None) -> 
 
 
 def _newest_profile(call: Call, blobs: BlobStore, dataset: str) -> Profile | None:
+    newest = _newest(call, dataset)
+    return (
+        None
+        if newest is None or newest.profile is None
+        else decode_profile(blobs.read(newest.profile))
+    )
+
+
+def _newest(call: Call, dataset: str) -> DatasetVersion | None:
+    """The newest accepted version, if there is one."""
     try:
         newest: DatasetVersion = call(GetDatasetVersion(dataset=dataset))
     except NotFound:
         return None
-    return None if newest.profile is None else decode_profile(blobs.read(newest.profile))
+    return newest

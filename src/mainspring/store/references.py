@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Column, select
 
+from mainspring.domain.dataset import DatasetVersionState
 from mainspring.domain.pipeline import StoredValue, ValueKind
 from mainspring.kernel.digests import Digest
 from mainspring.store.tables import datasets, pipelines, quality, registry, services, tracking
@@ -66,7 +67,10 @@ _COLUMNS: tuple[tuple[Column[str], Column[str], Kind | None], ...] = (
 def references(tx: Tx) -> Iterator[Reference]:
     """Every reference from a row to bytes, one row after the other."""
     for owner, column, kind in _COLUMNS:
-        for row in tx.execute(select(owner, column).where(column.is_not(None))):
+        query = select(owner, column).where(column.is_not(None))
+        if column.table is datasets.dataset_versions:
+            query = query.where(column.table.c.state != DatasetVersionState.REMOVED.value)
+        for row in tx.execute(query):
             name, value = tuple[Any, ...](row)
             place = f"{column.table.name}.{column.name} of {name}"
             if kind is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mainspring.cli.commands.data_diff import diff
-from mainspring.cli.commands.data_get import get, path
+from mainspring.cli.commands.data_folders import checkout, status
 from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
 
@@ -15,9 +15,8 @@ def data() -> None:
     """Add, list, compare and check out dataset versions."""
 
 
-data.add_command(diff)
-data.add_command(get)
-data.add_command(path)
+for _command in (checkout, diff, status):
+    data.add_command(_command)
 
 
 @data.command()
@@ -28,16 +27,19 @@ data.add_command(path)
 def add(session: Session, /, name: str, path: Path, note: str) -> None:
     """Add a file or folder as the next version of dataset NAME.
 
-    Parquet, CSV and JSON lines are read as tables, profiled and checked against the schema in force. Data
-    that fails a blocking check is kept as a refused version, which no run reads; the report says which rows
-    failed, and the exit code is 6.
+    Only files that changed since they were last added or checked out are read, and of a large file only
+    what changed is stored. Parquet, CSV and JSON lines are read as tables, profiled and checked against the
+    schema in force. Data that fails a blocking check is kept as a refused version, which no run reads; the
+    report says which rows failed, and the exit code is 6.
     """
+    from mainspring.blobs.seen import SeenFolders
     from mainspring.kernel.errors import Rejected
     from mainspring.quality.intake import add_data
     from mainspring.quality.report import report_lines
 
     with session.client() as client:
-        result = add_data(client.call, client.blobs, name, path, note=note)
+        seen = SeenFolders(session.settings.seen_path)
+        result = add_data(client.call, client.blobs, name, path, note=note, seen=seen)
     version = result.version
     report = report_lines(result.report) if result.report else []
     if not result.accepted:
@@ -56,23 +58,3 @@ def add(session: Session, /, name: str, path: Path, note: str) -> None:
     rows = "" if version.row_count is None else f", {version.row_count:,} rows"
     word = "accepted" if result.is_new else "is there already"
     session.show(result, [*report, f"{name} version {version.number} {word}{rows} ({version.id})"])
-
-
-@data.command()
-@click.argument("dataset")
-@click.argument("target", type=click.Path(path_type=Path))
-@click.option("--number", type=int, help="Which version.  [default: the newest accepted]")
-@pass_session
-def checkout(session: Session, /, dataset: str, target: Path, number: int | None) -> None:
-    """Write a version's files to the new folder TARGET, every byte verified."""
-    from mainspring.datasets.checkout import checkout as lay_out
-    from mainspring.datasets.requests import GetDatasetVersion
-
-    with session.client() as client:
-        version = client.call(GetDatasetVersion(dataset=dataset, number=number))
-        written = lay_out(client.blobs, version, target)
-    what = f"{dataset} version {version.number}"
-    session.show(
-        version,
-        [f"{what} is in {target}" if written else f"{what} was in {target} already"],
-    )
