@@ -51,7 +51,7 @@ def upgrade() -> None:
         sa.Column("decided_at", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_trigger_causes")),
-        sa.UniqueConstraint("trigger", "key", name=op.f("uq_trigger_causes_trigger")),
+        sa.UniqueConstraint("trigger", "key", name=op.f("uq_trigger_causes_trigger_key")),
     )
     op.create_index(
         "ix_trigger_causes_trigger_state_id", "trigger_causes", ["trigger", "state", "id"]
