@@ -20,6 +20,7 @@ from mainspring.quality.compiled import Check, Judged, RowCheck, ValueCheck, row
 from mainspring.quality.examples import example_of, masked, shown
 from mainspring.quality.measure import profile_table
 from mainspring.quality.own_checks import OwnChecks
+from mainspring.quality.profiled import told
 from mainspring.quality.sql import run_query
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def check_table(
 ) -> CheckReport:
     """Check a table against a schema, or against what it asks in one environment.
 
-    `around` is what expectations may look at beyond the table. Raises `Invalid` if the table can't be read.
+    `around` is what expectations may look at beyond the table; what its `profile`, which must be of this very table,
+    tells is not read again. Raises `Invalid` if the table can't be read.
     """
     return Checking(schema, table, environment=environment, around=around).report()
 
@@ -126,6 +128,7 @@ class Checking:
         return int(collected(self._marked.select(pl.any_horizontal(failing).sum())).item())
 
     def _surroundings(self, around: Surroundings) -> Surroundings:
+        self._profile = around.profile() if around.profile is not None else None
         made: list[Profile] = []
 
         def profile() -> "Profile":
@@ -173,16 +176,32 @@ class Checking:
         return ""
 
     def _count(self, checks: list[Check]) -> tuple[int, list[tuple[Any, ...]]]:
-        """The table's row count, and for each check what its measures came to."""
+        """The table's row count, and for each check what its measures came to.
+
+        What a profile of this very table tells is taken from it; for the rest the table is read once.
+        """
         import polars as pl
 
-        parts = [list(_measures(check)) for check in checks]
+        profile = self._profile
+        known: list[tuple[Any, ...] | None] = [None] * len(checks)
+        if profile is not None:
+            known = [told(check, profile, self._dtypes) for check in checks]
+            if None not in known:
+                return profile.row_count, [found for found in known if found is not None]
+        parts = [
+            [] if found is not None else list(_measures(check))
+            for check, found in zip(checks, known, strict=True)
+        ]
         named = [
             part.alias(f"{i}.{j}") for i, each in enumerate(parts) for j, part in enumerate(each)
         ]
         row = collected(self._marked.select(pl.len().alias("rows"), *named)).row(0)
         values = iter(row[1:])
-        return int(row[0]), [tuple(next(values) for _ in each) for each in parts]
+        read = [tuple(next(values) for _ in each) for each in parts]
+        return int(row[0]), [
+            measured if found is None else found
+            for measured, found in zip(read, known, strict=True)
+        ]
 
     def _holds(self, number: int, found: tuple[Any, ...]) -> bool:
         check = self._checks[number]
@@ -223,11 +242,7 @@ class Checking:
         """Failing rows of checks that look at one row at a time, where the first rows hold enough of them."""
         import polars as pl
 
-        alone = {
-            place: check
-            for place, check in enumerate(failed)
-            if _looks_at_one_row(check.violations)
-        }
+        alone = {place: check for place, check in enumerate(failed) if check.alone}
         if not alone:
             return {}
         first = collected(self._marked.head(_FIRST_ROWS))
@@ -354,16 +369,6 @@ def _measures(check: Check) -> "tuple[pl.Expr, ...]":
     if check.considered_count is not None:
         return count, check.considered_count
     return (count,) if check.considered is None else (count, check.considered.sum())
-
-
-def _looks_at_one_row(expression: "pl.Expr") -> bool:
-    import polars as pl
-
-    try:
-        return expression.meta.is_row_separable()
-    except pl.exceptions.PolarsError:
-        # It can't tell of expressions that call Python.
-        return False
 
 
 def _summary_of(summaries: "pl.DataFrame", place: int) -> "pl.DataFrame":

@@ -10,6 +10,8 @@ from mainspring.domain.check import Severity
 if TYPE_CHECKING:
     import polars as pl
 
+    from mainspring.quality.profile import ColumnProfile, Profile
+
 Observed = Callable[[int, int, "pl.DataFrame | None"], str]
 """What was seen, from the count of violations, the count of rows, and the summary of the violations."""
 
@@ -22,6 +24,9 @@ class RowCheck:
     speaks of (None: in all); of those a share of `max_share` may violate it.
     `considered_count`, if it is quicker than counting these, says how many they are. `summary` is computed over the
     violating rows of a failed check only; `names_values` adds what the example rows have to what was observed.
+    `alone` says that each row is judged by itself, whatever others hold: then some rows are enough to find examples, and
+    one of each value to count. Polars' `is_row_separable` says so of shifts and means, too, so it can't be asked.
+    `profiled` counts the violations by the profile of its one column; None if that can't tell.
     """
 
     check: str
@@ -36,6 +41,8 @@ class RowCheck:
     considered_count: "pl.Expr | None" = None
     names_values: bool = False
     name: str = ""
+    alone: bool = False
+    profiled: "Callable[[ColumnProfile], int | None] | None" = None
 
     def allowed(self, row_count: int) -> int:
         # The share was written by people: 0.1 of 30 rows is 3, whatever binary fractions make of it.
@@ -53,7 +60,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueCheck:
-    """A check of the whole table: some measures of it, and what to make of them."""
+    """A check of the whole table: some measures of it, and what to make of them.
+
+    `profiled` takes the measures from the table's profile; None if that can't tell.
+    """
 
     check: str
     columns: tuple[str, ...]
@@ -62,6 +72,7 @@ class ValueCheck:
     measures: "tuple[pl.Expr, ...]"
     judge: Callable[..., Judged]
     name: str = ""
+    profiled: "Callable[[Profile], tuple[Any, ...] | None] | None" = None
 
 
 Check = RowCheck | ValueCheck

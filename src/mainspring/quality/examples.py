@@ -25,7 +25,8 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:.6g}"
+        # Nobody means anything by a zero below zero.
+        return f"{value + 0.0:.6g}"
     plain = _scalar(value)
     return repr(plain) if isinstance(value, str) else str(plain)
 

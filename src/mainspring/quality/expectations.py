@@ -1,5 +1,6 @@
 """What a schema asks, compiled: for each check an expression that is true in the rows that violate it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,18 @@ from mainspring.domain.data_type import DataType
 from mainspring.domain.schema import ColumnSchema
 from mainspring.quality.compiled import RowCheck, rows_text, share_text
 from mainspring.quality.examples import shown
+from mainspring.quality.profiled import (
+    missing_count,
+    no_repeats,
+    no_rows,
+    none_beyond,
+    present_count,
+)
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from mainspring.quality.profile import ColumnProfile
 
 _LISTED = 5
 
@@ -74,16 +84,17 @@ def _type(column: ColumnSchema, found: DataType, value: "pl.Expr") -> RowCheck |
     import polars as pl
 
     wanted = column.type
+    known: Callable[[ColumnProfile], int] | None
     if wanted is DataType.OTHER:
         return None
     if wanted is found or (wanted is DataType.FLOAT and found is DataType.INTEGER):
-        violations = pl.lit(False)
+        violations, known = pl.lit(False), no_rows
     elif wanted is DataType.INTEGER and found is DataType.FLOAT:
         # Whole numbers with gaps often come as floats; only a fraction is wrong.
-        violations = value != value.floor()
+        violations, known = value != value.floor(), None
     else:
         # A column of nothing but nulls has no type to be wrong.
-        violations = value.is_not_null()
+        violations, known = value.is_not_null(), present_count
     return RowCheck(
         check="type",
         columns=(column.name,),
@@ -91,6 +102,8 @@ def _type(column: ColumnSchema, found: DataType, value: "pl.Expr") -> RowCheck |
         expected=wanted.value,
         violations=violations,
         observed=lambda count, rows, summary: found.value,
+        profiled=known,
+        alone=True,
     )
 
 
@@ -102,6 +115,8 @@ def _missing_values(column: ColumnSchema, value: "pl.Expr") -> RowCheck:
         severity=column.severity,
         expected=f"at most {share_text(share)} missing" if share else "none missing",
         violations=value.is_null(),
+        profiled=missing_count,
+        alone=True,
         max_share=share,
         observed=lambda count, rows, summary: (
             f"{share_text(count / rows)} missing ({count:,} rows)" if count else "none missing"
@@ -138,7 +153,11 @@ def _range(column: ColumnSchema, value: "pl.Expr", dtype: "pl.DataType") -> list
             value.filter(violations).max().alias("high"),
         ),
         observed=_outside,
+        alone=True,
         max_share=share,
+        profiled=none_beyond(low, high)
+        if not isinstance(low, str) and not isinstance(high, str)
+        else None,
     )
     return _also_warning(check, "outside-values")
 
@@ -179,6 +198,7 @@ def _categories(column: ColumnSchema, value: "pl.Expr", found: DataType) -> list
             .alias("unseen"),
         ),
         observed=_unseen,
+        alone=True,
         max_share=share,
     )
     return _also_warning(check, "unseen-values")
@@ -209,6 +229,7 @@ def _pattern(column: ColumnSchema, value: "pl.Expr") -> RowCheck | None:
         expected=f"text like {column.pattern}",
         violations=violations,
         summary=(value.filter(violations).first().alias("first"),),
+        alone=True,
         observed=lambda count, rows, summary: (
             "all of that form"
             if summary is None
@@ -226,6 +247,7 @@ def _unique(column: ColumnSchema, value: "pl.Expr") -> RowCheck | None:
         severity=column.severity,
         expected="no value twice",
         violations=repeats(value),
+        profiled=no_repeats,
         observed=lambda count, rows, summary: _repeats(count),
     )
 

@@ -103,12 +103,16 @@ def _delivered(
 ) -> IntakeResult:
     """Judge what was stored, and record it with the verdict."""
     stored: StoredSchema | None = call(GetSchema(dataset=dataset))
-    schema, report, apart = None, None, None
+    schema, report, apart, profile = None, None, None, None
     if stored is not None:
         schema = schema_of(stored)
+        profile = _profiled(blobs, taken, schema)
         around = surroundings(call, blobs, dataset, code=stored.code)
-        judged = judge(blobs, schema, taken, around)
+        judged = judge(blobs, schema, taken, around.profiled(profile))
+        if judged.taken is not taken:
+            profile = None
         taken, report, apart = judged.taken, judged.report, judged.apart
+    profile = profile or _profiled(blobs, taken, schema)
     delivery: Delivery = call(
         Deliver(
             dataset=dataset,
@@ -117,7 +121,7 @@ def _delivered(
             size_bytes=taken.size_bytes,
             row_count=taken.row_count,
             columns=taken.columns,
-            profile=_profiled(blobs, taken, schema),
+            profile=None if profile is None else blobs.put_bytes(encode_profile(profile)),
             report=report,
             producer=producer,
             note=note,
@@ -156,6 +160,11 @@ def surroundings(
         reference=_newest_profile(call, blobs, dataset),
         code=stored_code(blobs, code) if code else no_code,
     )
+
+
+def profile_of(blobs: BlobStore, version: DatasetVersion) -> Profile | None:
+    """The profile that was made when a version was added; None for what is no table."""
+    return None if version.profile is None else decode_profile(blobs.read(version.profile))
 
 
 def other_tables(call: Call, blobs: BlobStore) -> "Callable[[str], pl.LazyFrame]":
@@ -218,21 +227,16 @@ def _nothing_left(report: CheckReport) -> CheckResult:
     )
 
 
-def _profiled(blobs: BlobStore, taken: Ingested, schema: TableSchema | None) -> Digest | None:
+def _profiled(blobs: BlobStore, taken: Ingested, schema: TableSchema | None) -> Profile | None:
     if not taken.is_table:
         return None
     private = [c.name for c in schema.columns if c.private] if schema else ()
-    profile = profile_table(scan(blobs, taken.manifest), private=private)
-    return blobs.put_bytes(encode_profile(profile))
+    return profile_table(scan(blobs, taken.manifest), private=private)
 
 
 def _newest_profile(call: Call, blobs: BlobStore, dataset: str) -> Profile | None:
     newest = _newest(call, dataset)
-    return (
-        None
-        if newest is None or newest.profile is None
-        else decode_profile(blobs.read(newest.profile))
-    )
+    return None if newest is None else profile_of(blobs, newest)
 
 
 def _newest(call: Call, dataset: str) -> DatasetVersion | None:

@@ -62,7 +62,7 @@ def propose(
     report = check_table(schema, table, environment=environment, around=around)
     if all(result.passed for result in report.results):
         return Proposal(toml=text, changes=(), diff="")
-    profile = profile_table(table)
+    profile = around.profile() if around and around.profile else profile_table(table)
     editor = _Editor(text=text, schema=schema, profile=profile, table=table)
     editor.apply(report, environment)
     parse_schema(editor.text)

@@ -4,7 +4,7 @@ from mainspring.blobs.port import BlobStore
 from mainspring.datasets.requests import GetDatasetVersionById
 from mainspring.datasets.tables import scan
 from mainspring.domain.quarantine import Quarantine
-from mainspring.quality.intake import Call, store_frame
+from mainspring.quality.intake import Call, schema_in_force, store_frame
 from mainspring.quality.measure import profile_table
 from mainspring.quality.profile import encode_profile
 from mainspring.quality.requests import GetQuarantine, ReleaseQuarantine
@@ -22,7 +22,9 @@ def release(call: Call, blobs: BlobStore, id_: str, *, note: str = "") -> Quaran
     apart = scan(blobs, held.manifest)
     rows = apart.select(apart.collect_schema().names()[:-1])
     whole = store_frame(blobs, pl.concat([scan(blobs, version.manifest), rows]))
-    profile = blobs.put_bytes(encode_profile(profile_table(scan(blobs, whole.manifest))))
+    schema = schema_in_force(call, version.dataset)
+    private = [column.name for column in schema.columns if column.private] if schema else []
+    profile = profile_table(scan(blobs, whole.manifest), private=private)
     released: Quarantine = call(
         ReleaseQuarantine(
             id=held.id,
@@ -31,7 +33,7 @@ def release(call: Call, blobs: BlobStore, id_: str, *, note: str = "") -> Quaran
             size_bytes=whole.size_bytes,
             row_count=whole.row_count or 0,
             columns=whole.columns or (),
-            profile=profile,
+            profile=blobs.put_bytes(encode_profile(profile)),
             note=note,
         )
     )

@@ -11,6 +11,7 @@ from mainspring.domain.schema import ColumnSchema, TableSchema
 from mainspring.kernel.codec import decode, encode
 from mainspring.quality.checks import check_table
 from mainspring.quality.report import report_lines
+from mainspring.quality.schema_file import parse_schema
 
 INTEGER, FLOAT, STRING = DataType.INTEGER, DataType.FLOAT, DataType.STRING
 
@@ -278,3 +279,19 @@ def test_a_report_reads_well() -> None:
         "    row 1: code=7  temp=(missing)",
     ]
     assert report_lines(check_table(schema, table[:1])) == ["Passed 7 of 7 checks on 1 row"]
+
+
+def test_examples_of_outliers_are_those_of_the_whole_table() -> None:
+    # Among the first rows alone, others stand out.
+    first = [float(n % 50) for n in range(16_000)] + [90.0] * 10
+    table = pl.DataFrame({"x": first + [100.0] * 9_000 + [9e5] * 6})
+    schema = parse_schema(
+        'dataset = "d"\n[column.x]\ntype = "float"\n[[expect]]\n'
+        'that = "column_value_z_scores_to_be_less_than"\n'
+        'column = "x"\nthreshold = 4\ndouble_sided = true\n'
+    )
+
+    (failed,) = check_table(schema, table).blocking
+
+    assert failed.failed_row_count == 6
+    assert {row["x"] for row in failed.examples} == {9e5}

@@ -105,7 +105,7 @@ class _Service:
         from mainspring.quality.catalogue.scope import Surroundings
         from mainspring.quality.checks import check_table, not_a_table
         from mainspring.quality.custom.code import code_beside
-        from mainspring.quality.intake import other_tables
+        from mainspring.quality.intake import other_tables, profile_of
         from mainspring.quality.report import report_lines
         from mainspring.quality.schema_file import parse_schema
 
@@ -126,7 +126,7 @@ class _Service:
                 around=Surroundings(
                     other=other_tables(self._app.call, self._app.blobs),
                     code=code_beside(schema, [self._folder]),
-                ),
+                ).profiled(profile_of(self._app.blobs, version)),
             )
             if version.row_count is not None
             else not_a_table(schema)

@@ -125,10 +125,12 @@ def check(
         taken = ingest(blobs, path)
         if taken.is_table:
             table = scan(blobs, taken.manifest)
-            around = Surroundings(code=code_beside(expected, _folders(schema_file)))
-            report = check_table(expected, table, environment=environment, around=around)
             private = [column.name for column in expected.columns if column.private]
             profile = profile_table(table, private=private) if format_ == "html" else None
+            around = Surroundings(code=code_beside(expected, _folders(schema_file)))
+            report = check_table(
+                expected, table, environment=environment, around=around.profiled(profile)
+            )
         else:
             report = not_a_table(expected)
     _show_report(session, report, format_, output, title=path.name, profile=profile)
@@ -201,7 +203,7 @@ def propose(
     from mainspring.datasets.tables import scan
     from mainspring.kernel.errors import Conflict, NotFound
     from mainspring.quality.custom.code import code_beside
-    from mainspring.quality.intake import surroundings
+    from mainspring.quality.intake import profile_of, surroundings
     from mainspring.quality.propose import propose as make_proposal
     from mainspring.quality.requests import GetSchema
     from mainspring.quality.schema_file import parse_schema
@@ -223,6 +225,9 @@ def propose(
         around = surroundings(client.call, client.blobs, dataset, code=code)
         if file is not None:
             around = replace(around, code=code_beside(parse_schema(text), _folders(file)))
+        if not any(column.private for column in parse_schema(text).columns):
+            # The stored profile shows no values of private columns, which a proposal may need.
+            around = around.profiled(profile_of(client.blobs, version))
         found = make_proposal(text, table, around=around)
     if not found.changes:
         session.show(found, [f"version {version.number} of {dataset} passes; nothing to change"])

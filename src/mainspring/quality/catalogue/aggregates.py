@@ -1,11 +1,13 @@
 """Expectations of one number, or one set of values, that a column comes to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mainspring.domain.data_type import DataType
 from mainspring.kernel.errors import Invalid
-from mainspring.quality.catalogue.entries import entry
+from mainspring.quality import profiled
+from mainspring.quality.catalogue.entries import Compile, entry
 from mainspring.quality.catalogue.scope import Bound, Scope, Value, between
 from mainspring.quality.compiled import Judged, ValueCheck
 from mainspring.quality.examples import plain, shown
@@ -16,147 +18,115 @@ if TYPE_CHECKING:
 _LISTED = 20
 
 
-@entry
-def column_min_to_be_between(
-    scope: Scope,
-    *,
-    column: str,
-    min_value: Bound = None,
-    max_value: Bound = None,
-    strict_min: bool = False,
-    strict_max: bool = False,
-) -> ValueCheck:
-    """The least value lies in a range."""
-    ends = (min_value, max_value, strict_min, strict_max)
-    return _in_range(scope, column, scope.present(column).min(), ends, "the least value")
+def _ranged(
+    name: str,
+    summary: str,
+    what: str,
+    measure: "Callable[[Scope, str], pl.Expr]",
+    known: profiled.OfColumn | None = None,
+) -> Compile:
+    """An entry that holds one measure of a column to a range; `known` reads it from a profile."""
+
+    def compile_(
+        scope: Scope,
+        *,
+        column: str,
+        min_value: Bound = None,
+        max_value: Bound = None,
+        strict_min: bool = False,
+        strict_max: bool = False,
+    ) -> ValueCheck:
+        ends = (min_value, max_value, strict_min, strict_max)
+        check = _in_range(scope, column, measure(scope, column), ends, what)
+        return _known(scope, check, column, known)
+
+    compile_.__name__, compile_.__doc__ = name, summary
+    return entry(compile_)
 
 
-@entry
-def column_max_to_be_between(
-    scope: Scope,
-    *,
-    column: str,
-    min_value: Bound = None,
-    max_value: Bound = None,
-    strict_min: bool = False,
-    strict_max: bool = False,
-) -> ValueCheck:
-    """The greatest value lies in a range."""
-    ends = (min_value, max_value, strict_min, strict_max)
-    return _in_range(scope, column, scope.present(column).max(), ends, "the greatest value")
-
-
-@entry
-def column_mean_to_be_between(
-    scope: Scope,
-    *,
-    column: str,
-    min_value: Bound = None,
-    max_value: Bound = None,
-    strict_min: bool = False,
-    strict_max: bool = False,
-) -> ValueCheck:
-    """The mean lies in a range."""
-    ends = (min_value, max_value, strict_min, strict_max)
-    return _in_range(scope, column, scope.number(column).mean(), ends, "the mean")
-
-
-@entry
-def column_median_to_be_between(
-    scope: Scope,
-    *,
-    column: str,
-    min_value: Bound = None,
-    max_value: Bound = None,
-    strict_min: bool = False,
-    strict_max: bool = False,
-) -> ValueCheck:
-    """The median lies in a range."""
-    ends = (min_value, max_value, strict_min, strict_max)
-    return _in_range(scope, column, scope.number(column).median(), ends, "the median")
-
-
-@entry
-def column_stdev_to_be_between(
-    scope: Scope,
-    *,
-    column: str,
-    min_value: Bound = None,
-    max_value: Bound = None,
-    strict_min: bool = False,
-    strict_max: bool = False,
-) -> ValueCheck:
-    """The sample's standard deviation lies in a range."""
-    ends = (min_value, max_value, strict_min, strict_max)
-    return _in_range(scope, column, scope.number(column).std(), ends, "the deviation")
-
-
-@entry
-def column_sum_to_be_between(
-    scope: Scope,
-    *,
-    column: str,
-    min_value: Bound = None,
-    max_value: Bound = None,
-    strict_min: bool = False,
-    strict_max: bool = False,
-) -> ValueCheck:
-    """The sum lies in a range."""
-    ends = (min_value, max_value, strict_min, strict_max)
-    return _in_range(scope, column, scope.number(column).sum(), ends, "the sum")
-
-
-@entry
-def column_unique_value_count_to_be_between(
-    scope: Scope,
-    *,
-    column: str,
-    min_value: Bound = None,
-    max_value: Bound = None,
-    strict_min: bool = False,
-    strict_max: bool = False,
-) -> ValueCheck:
-    """The number of different values lies in a range."""
-    ends = (min_value, max_value, strict_min, strict_max)
-    count = scope.present(column).n_unique()
-    return _in_range(scope, column, count, ends, "the number of different values")
-
-
-@entry
-def column_proportion_of_unique_values_to_be_between(
-    scope: Scope,
-    *,
-    column: str,
-    min_value: Bound = None,
-    max_value: Bound = None,
-    strict_min: bool = False,
-    strict_max: bool = False,
-) -> ValueCheck:
-    """The number of different values, over that of rows with a value, lies in a range."""
-    ends = (min_value, max_value, strict_min, strict_max)
-    present = scope.present(column)
-    share = present.n_unique() / present.len()
-    return _in_range(scope, column, share.fill_nan(None), ends, "the share of different values")
-
-
-@entry
-def column_proportion_of_non_null_values_to_be_between(
-    scope: Scope,
-    *,
-    column: str,
-    min_value: Bound = None,
-    max_value: Bound = None,
-    strict_min: bool = False,
-    strict_max: bool = False,
-) -> ValueCheck:
-    """The share of rows that have a value lies in a range."""
+def _non_null_share(scope: Scope, column: str) -> "pl.Expr":
     import polars as pl
 
-    ends = (min_value, max_value, strict_min, strict_max)
     where = scope.where
     rows = pl.len() if where is None else where.sum()
-    share = (scope.present(column).len() / rows).fill_nan(None)
-    return _in_range(scope, column, share, ends, "the share of rows with a value")
+    return (scope.present(column).len() / rows).fill_nan(None)
+
+
+def _unique_share(scope: Scope, column: str) -> "pl.Expr":
+    present = scope.present(column)
+    return (present.n_unique() / present.len()).fill_nan(None)
+
+
+column_min_to_be_between = _ranged(
+    "column_min_to_be_between",
+    "The least value lies in a range.",
+    "the least value",
+    lambda scope, column: scope.present(column).min(),
+    profiled.least,
+)
+column_max_to_be_between = _ranged(
+    "column_max_to_be_between",
+    "The greatest value lies in a range.",
+    "the greatest value",
+    lambda scope, column: scope.present(column).max(),
+    profiled.greatest,
+)
+column_mean_to_be_between = _ranged(
+    "column_mean_to_be_between",
+    "The mean lies in a range.",
+    "the mean",
+    lambda scope, column: scope.number(column).mean(),
+    profiled.mean,
+)
+column_median_to_be_between = _ranged(
+    "column_median_to_be_between",
+    "The median lies in a range.",
+    "the median",
+    lambda scope, column: scope.number(column).median(),
+)
+column_stdev_to_be_between = _ranged(
+    "column_stdev_to_be_between",
+    "The sample's standard deviation lies in a range.",
+    "the deviation",
+    lambda scope, column: scope.number(column).std(),
+    profiled.deviation,
+)
+column_sum_to_be_between = _ranged(
+    "column_sum_to_be_between",
+    "The sum lies in a range.",
+    "the sum",
+    lambda scope, column: scope.number(column).sum(),
+)
+column_unique_value_count_to_be_between = _ranged(
+    "column_unique_value_count_to_be_between",
+    "The number of different values lies in a range.",
+    "the number of different values",
+    lambda scope, column: scope.present(column).n_unique(),
+    profiled.distinct_count,
+)
+column_proportion_of_unique_values_to_be_between = _ranged(
+    "column_proportion_of_unique_values_to_be_between",
+    "The number of different values, over that of rows with a value, lies in a range.",
+    "the share of different values",
+    _unique_share,
+    profiled.distinct_share,
+)
+column_proportion_of_non_null_values_to_be_between = _ranged(
+    "column_proportion_of_non_null_values_to_be_between",
+    "The share of rows that have a value lies in a range.",
+    "the share of rows with a value",
+    _non_null_share,
+    profiled.present_share,
+)
+
+
+def _known(
+    scope: Scope, check: ValueCheck, column: str, known: profiled.OfColumn | None
+) -> ValueCheck:
+    """The check with what it may read from a profile, which speaks of all rows."""
+    if known is None or scope.where is not None:
+        return check
+    return replace(check, profiled=profiled.of_column(column, known))
 
 
 @entry
@@ -200,7 +170,7 @@ def column_most_common_value_to_be_in_set(
 ) -> ValueCheck:
     """The most frequent value is one of a set; with ties only if they are allowed."""
     present = scope.present(column)
-    known = _known(scope, column, value_set)
+    known = _set_of(scope, column, value_set)
 
     def judge(common: list[Any] | None) -> Judged:
         values = sorted((plain(v) for v in common or ()), key=str)
@@ -208,7 +178,9 @@ def column_most_common_value_to_be_in_set(
         passed = bool(inside) if ties_okay else len(values) == 1 and len(inside) == 1
         return Judged(passed=passed, observed=_listed(values), value=values)
 
-    return scope.table([present.mode().implode()], judge, f"one of {_listed(value_set)}", [column])
+    said = f"one of {_listed(value_set)}"
+    check = scope.table([present.mode().implode()], judge, said, [column])
+    return _known(scope, check, column, profiled.commonest)
 
 
 @entry
@@ -238,7 +210,7 @@ def column_distinct_values_to_equal_set(
 def _distinct(
     scope: Scope, column: str, value_set: list[Value], *, may_lack: bool, may_add: bool
 ) -> ValueCheck:
-    known = _known(scope, column, value_set)
+    known = _set_of(scope, column, value_set)
 
     def judge(found: list[Any] | None) -> Judged:
         values = [plain(value) for value in found or ()]
@@ -255,10 +227,11 @@ def _distinct(
     words = {(True, False): "only", (False, True): "all of", (False, False): "exactly"}
     said = f"{words[may_lack, may_add]} {_listed(value_set)}"
     different = scope.present(column).unique().sort()
-    return scope.table([different.implode()], judge, said, [column])
+    check = scope.table([different.implode()], judge, said, [column])
+    return _known(scope, check, column, profiled.distinct_values)
 
 
-def _known(scope: Scope, column: str, values: Sequence[Value]) -> list[Any]:
+def _set_of(scope: Scope, column: str, values: Sequence[Value]) -> list[Any]:
     _, known = scope.among(column, values)
     return [plain(value) for value in known]
 

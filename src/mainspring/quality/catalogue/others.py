@@ -1,5 +1,6 @@
 """Expectations that look beyond the table: at other datasets, the version before, and the clock."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from mainspring.kernel.errors import Invalid
 from mainspring.quality.catalogue.entries import entry
 from mainspring.quality.catalogue.scope import Scope
 from mainspring.quality.compiled import Judged, RowCheck, ValueCheck
+from mainspring.quality.profiled import row_count
 
 
 @entry
@@ -65,9 +67,8 @@ def table_row_count_to_be_near_reference(
             value=fraction,
         )
 
-    return scope.table(
-        [pl.len()], judge, f"{min_fraction:g} to {max_fraction:g} times as many rows"
-    )
+    said = f"{min_fraction:g} to {max_fraction:g} times as many rows"
+    return replace(scope.table([pl.len()], judge, said), profiled=row_count)
 
 
 @entry
@@ -107,7 +108,7 @@ def table_rows_to_be_distinct(scope: Scope) -> RowCheck:
 
     columns = list(scope.types)
     repeated = pl.struct(columns).is_duplicated()
-    return scope.rows(columns, repeated, "no row twice", everywhere=True)
+    return scope.rows(columns, repeated, "no row twice", everywhere=True, alone=False)
 
 
 @entry
@@ -151,7 +152,8 @@ def _as_many(scope: Scope, names: list[str]) -> ValueCheck:
         passed = all(count == other for other in others.values())
         return Judged(passed=passed, observed=f"{count:,} rows; {seen}", value=value)
 
-    return scope.table([pl.len()], judge, f"as many rows as {', '.join(names)}")
+    said = f"as many rows as {', '.join(names)}"
+    return replace(scope.table([pl.len()], judge, said), profiled=row_count)
 
 
 def _age(span: timedelta) -> str:

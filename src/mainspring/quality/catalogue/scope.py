@@ -1,7 +1,8 @@
 """The table that an expectation is asked of, as the entries of the catalogue see it."""
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     import polars as pl
 
     from mainspring.quality.profile import Profile
+
+_OF_ONE_ROW = {
+    "and", "or", "not", "in", "between", "then", "else", "when", "case",
+    "abs", "cast", "ceil", "coalesce", "floor", "length", "lower", "nullif", "round", "trim", "upper",
+}  # fmt: skip
 
 Bound = int | float | str | None
 Value = str | int | float | bool | None
@@ -64,6 +70,10 @@ class Surroundings:
     now: datetime | None = None
     code: LayOut = no_code
     custom: Callable[[Expectation], Outcome] = _no_outcome
+
+    def profiled(self, profile: "Profile | None") -> "Surroundings":
+        """With the profile of the very table that is checked, if there is one."""
+        return self if profile is None else replace(self, profile=lambda: profile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +175,12 @@ class Scope:
         *,
         considered: "pl.Expr | None" = None,
         everywhere: bool = False,
+        alone: bool = True,
     ) -> RowCheck:
-        """A check of rows: `everywhere`, where `considered`, or by default where its one column has a value."""
+        """A check of rows: `everywhere`, where `considered`, or by default where its one column has a value.
+
+        Not `alone` are violations that depend on other rows.
+        """
         asked, where, count = self.expectation, self.where, None
         if everywhere:
             considered = where
@@ -187,6 +201,7 @@ class Scope:
             observed=_unexpected,
             names_values=len(columns) == 1,
             name=asked.name,
+            alone=alone and (asked.where is None or is_plain(asked.where)),
         )
 
     def table(
@@ -213,6 +228,16 @@ class Scope:
         if asked.mostly < 1:
             expected += f" in at least {share_text(asked.mostly)} of rows"
         return expected + (f", where {asked.where}" if asked.where else "")
+
+
+def is_plain(condition: str) -> bool:
+    """Whether an SQL condition surely judges each row by itself: no function but a few is called in it.
+
+    >>> is_plain("fare > 1 AND (tip IS NULL OR lower(city) IN ('x'))"), is_plain("fare > avg(fare)")
+    (True, False)
+    """
+    called = re.findall(r"([A-Za-z_]\w*)\s*\(", condition)
+    return all(name.lower() in _OF_ONE_ROW for name in called)
 
 
 def between(low: Bound, high: Bound, strict_low: bool = False, strict_high: bool = False) -> str:

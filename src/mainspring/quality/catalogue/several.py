@@ -1,12 +1,13 @@
 """Expectations of several columns in each row."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mainspring.domain.data_type import DataType
 from mainspring.kernel.errors import Invalid
 from mainspring.quality.catalogue.entries import entry
-from mainspring.quality.catalogue.scope import IgnoreRow, Scope, Value
+from mainspring.quality.catalogue.scope import IgnoreRow, Scope, Value, is_plain
 from mainspring.quality.compiled import RowCheck
 from mainspring.quality.examples import shown
 from mainspring.quality.expectations import value_of
@@ -77,7 +78,8 @@ def compound_columns_to_be_unique(
     for asked in (considered, scope.where):
         key = key if asked is None else pl.when(asked).then(key)
     said = f"no two rows alike in {', '.join(column_list)}"
-    return _rows(scope, column_list, key.is_duplicated(), said, ignore_row_if)
+    check = _rows(scope, column_list, key.is_duplicated(), said, ignore_row_if)
+    return replace(check, alone=False)
 
 
 @entry
@@ -140,7 +142,13 @@ def rows_to_satisfy(scope: Scope, *, condition: str, columns: list[str] | None =
     named = [name for name in scope.types if name in expression.meta.root_names()]
     for name in expression.meta.root_names():
         scope.type_of(name)
-    return scope.rows(columns or named, ~expression, condition, considered=expression.is_not_null())
+    return scope.rows(
+        columns or named,
+        ~expression,
+        condition,
+        considered=expression.is_not_null(),
+        alone=is_plain(condition),
+    )
 
 
 def _rows(

@@ -1,9 +1,13 @@
 """Expectations of a table's shape: its columns, their types, its rows."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from mainspring.domain.data_type import DataType
 from mainspring.quality.catalogue.entries import entry
 from mainspring.quality.catalogue.scope import Bound, Scope, between
 from mainspring.quality.compiled import Judged, ValueCheck
+from mainspring.quality.profiled import row_count
 
 # What other tools call our types, by how the name begins.
 _TYPE_NAMES = {
@@ -38,7 +42,7 @@ def table_row_count_to_be_between(
         return Judged(passed=above and below, observed=f"{count:,} rows", value=count)
 
     said = f"{between(min_value, max_value, strict_min, strict_max)} rows"
-    return scope.table([_rows(scope)], judge, said)
+    return _counting(scope, judge, said)
 
 
 @entry
@@ -48,7 +52,7 @@ def table_row_count_to_equal(scope: Scope, *, value: float) -> ValueCheck:
     def judge(count: int) -> Judged:
         return Judged(passed=count == value, observed=f"{count:,} rows", value=count)
 
-    return scope.table([_rows(scope)], judge, f"{value:,.0f} rows")
+    return _counting(scope, judge, f"{value:,.0f} rows")
 
 
 @entry
@@ -178,7 +182,11 @@ def _is_of(found: DataType, dtype: str, name: str) -> bool:
     return not is_sized or width == own
 
 
-def _rows(scope: Scope):  # type: ignore[no-untyped-def]
+def _counting(scope: Scope, judge: Callable[..., Judged], said: str) -> ValueCheck:
+    """A check of the number of rows."""
     import polars as pl
 
-    return pl.len() if scope.where is None else scope.where.sum()
+    where = scope.where
+    if where is not None:
+        return scope.table([where.sum()], judge, said)
+    return replace(scope.table([pl.len()], judge, said), profiled=row_count)

@@ -1,10 +1,13 @@
 """Expectations of every value of a column. A missing value is asked nothing but whether it may be missing."""
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mainspring.domain.data_type import DataType
 from mainspring.kernel.errors import Invalid
+from mainspring.quality import profiled
 from mainspring.quality.catalogue.entries import entry
 from mainspring.quality.catalogue.scope import Bound, Scope, Value, between
 from mainspring.quality.compiled import RowCheck
@@ -14,19 +17,23 @@ from mainspring.quality.expectations import value_of
 if TYPE_CHECKING:
     import polars as pl
 
+    from mainspring.quality.profile import ColumnProfile
+
 
 @entry
 def column_values_to_not_be_null(scope: Scope, *, column: str) -> RowCheck:
     """Every row has a value."""
     violations = _raw(scope, column).is_null()
-    return scope.rows([column], violations, "a value", everywhere=True)
+    check = scope.rows([column], violations, "a value", everywhere=True)
+    return _profiled(scope, check, profiled.missing_count)
 
 
 @entry
 def column_values_to_be_null(scope: Scope, *, column: str) -> RowCheck:
     """No row has a value."""
     violations = _raw(scope, column).is_not_null()
-    return scope.rows([column], violations, "no value", everywhere=True)
+    check = scope.rows([column], violations, "no value", everywhere=True)
+    return _profiled(scope, check, profiled.present_count)
 
 
 @entry
@@ -37,6 +44,7 @@ def column_values_to_be_unique(scope: Scope, *, column: str) -> RowCheck:
         [column],
         value.is_duplicated(),
         "no value twice",
+        alone=False,
     )
 
 
@@ -87,11 +95,13 @@ def column_values_to_be_between(
         high = scope.bound(column, max_value)
         violations = violations | ((value >= high) if strict_max else (value > high))
     said = between(min_value, max_value, strict_min, strict_max)
-    return scope.rows(
-        [column],
-        violations,
-        said,
+    check = scope.rows([column], violations, said)
+    if isinstance(min_value, str) or isinstance(max_value, str):
+        return check
+    within = profiled.none_beyond(
+        min_value, max_value, strict_low=strict_min, strict_high=strict_max
     )
+    return _profiled(scope, check, within)
 
 
 @entry
@@ -106,6 +116,7 @@ def column_values_to_be_increasing(
         [column],
         (value <= before) if strictly else (value < before),
         said,
+        alone=False,
     )
 
 
@@ -121,6 +132,7 @@ def column_values_to_be_decreasing(
         [column],
         (value >= before) if strictly else (value > before),
         said,
+        alone=False,
     )
 
 
@@ -150,6 +162,7 @@ def column_values_to_not_be_outliers(
         [column],
         violations,
         f"no value far outside ({method}, {shown(multiplier)})",
+        alone=False,
     )
 
 
@@ -169,6 +182,7 @@ def column_value_z_scores_to_be_less_than(
         [column],
         violations,
         f"a z-score below {shown(threshold)}",
+        alone=False,
     )
 
 
@@ -195,22 +209,26 @@ def column_value_lengths_to_be_between(
     if max_value is not None:
         violations = violations | ((length >= max_value) if strict_max else (length > max_value))
     said = f"{between(min_value, max_value, strict_min, strict_max)} characters"
-    return scope.rows(
-        [column],
-        violations,
-        said,
+    within = profiled.no_length_beyond(
+        min_value, max_value, strict_low=strict_min, strict_high=strict_max
     )
+    return _profiled(scope, scope.rows([column], violations, said), within)
 
 
 @entry
 def column_value_lengths_to_equal(scope: Scope, *, column: str, value: float) -> RowCheck:
     """Every text has exactly so many characters."""
     text = _text(scope, column)
-    return scope.rows(
-        [column],
-        text.str.len_chars() != math.floor(value),
-        f"{shown(value)} characters",
-    )
+    length = math.floor(value)
+    check = scope.rows([column], text.str.len_chars() != length, f"{shown(value)} characters")
+    return _profiled(scope, check, profiled.no_length_beyond(length, length))
+
+
+def _profiled(
+    scope: Scope, check: RowCheck, count: Callable[["ColumnProfile"], int | None]
+) -> RowCheck:
+    """The check with what counts its violations by a profile, which speaks of all rows."""
+    return check if scope.where is not None else replace(check, profiled=count)
 
 
 def _raw(scope: Scope, column: str) -> "pl.Expr":
