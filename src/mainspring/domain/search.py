@@ -192,8 +192,9 @@ def parse_order(fields: Sequence[str], grammar: Grammar) -> tuple[Order, ...]:
             tokens.pop()
         # `run name` may stand there without quotes: clients send it so.
         word = " ".join(token.text for token in tokens)
-        if not tokens or any(token.kind != "word" for token in tokens):
-            raise Invalid(f"Invalid order_by clause '{text}'. Could not be parsed.")
+        is_one = len(tokens) == 1 or word.rpartition(".")[2].lower() in grammar.aliases
+        if not is_one or any(token.kind != "word" for token in tokens):
+            raise Invalid(f"Invalid order_by clause '{text[:200]}'. Could not be parsed.")
         entity, key, _ = grammar.resolve(word)
         if any((each.entity, each.key) == (entity, key) for each in found):
             raise Invalid(f"`order_by` contains duplicate fields: {fields!r}")

@@ -40,6 +40,14 @@ OPERATIONS = (
         route="POST /experiments/search",
     ),
     Operation(
+        name="experiment.datasets",
+        request=requests.ListInputDatasets,
+        run="mainspring.tracking.log:list_input_datasets",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="POST /experiments/datasets",
+    ),
+    Operation(
         name="experiment.update",
         request=requests.UpdateExperiment,
         run="mainspring.tracking.experiments:update_experiment",

@@ -51,12 +51,18 @@ def _change_tags(tx: Tx, version: ModelVersion, request: UpdateModelVersion) -> 
         announce.version_tagged(tx, version, key, value)
 
 
-def _set_stage(tx: Tx, version: ModelVersion, wanted: str, archive_others: bool) -> None:
+def checked_stage(wanted: str) -> str:
+    """A stage as it is spelled; raises `Invalid` for a word that is none."""
     stage = next((each for each in STAGES if each.lower() == wanted.lower()), None)
     if stage is None:
         raise Invalid(
             f"Invalid Model Version stage: {wanted[:40]}. Value must be one of {', '.join(STAGES)}."
         )
+    return stage
+
+
+def _set_stage(tx: Tx, version: ModelVersion, wanted: str, archive_others: bool) -> None:
+    stage = checked_stage(wanted)
     if archive_others:
         if stage not in ("Staging", "Production"):
             raise Invalid(
@@ -65,4 +71,5 @@ def _set_stage(tx: Tx, version: ModelVersion, wanted: str, archive_others: bool)
             )
         queries.archive_stage(tx, version.model, stage)
     queries.change_version(tx, version.id, stage=stage)
+    queries.change_model(tx, version.model, {})
     tx.emit(StageMoved(model=version.model, number=version.number, stage=stage))

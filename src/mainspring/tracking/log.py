@@ -12,6 +12,8 @@ from mainspring.tracking.requests import (
     CompareMetric,
     GetMetricHistory,
     GetMetricPoints,
+    InputDataset,
+    ListInputDatasets,
     LogBatch,
     LogInputs,
     RemoveRunTag,
@@ -66,6 +68,14 @@ def log_inputs(tx: Tx, request: LogInputs) -> None:
         rules.check_link(link)
     inputs.add_inputs(tx, request.run, request.datasets)
     inputs.add_model_links(tx, request.run, request.models)
+
+
+def list_input_datasets(tx: Tx, request: ListInputDatasets) -> tuple[InputDataset, ...]:
+    """Datasets that runs read, each once for each context; deleted runs count too."""
+    return tuple(
+        InputDataset(experiment=experiment, name=name, digest=digest, context=context)
+        for experiment, name, digest, context in inputs.datasets_of(tx, request.experiments)
+    )
 
 
 def get_metric_history(tx: Tx, request: GetMetricHistory) -> Page[Metric]:

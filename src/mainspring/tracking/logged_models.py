@@ -9,7 +9,7 @@ from mainspring.kernel.errors import NotFound
 from mainspring.store.tx import Tx
 from mainspring.tracking import rules
 from mainspring.tracking.experiments import active_experiment
-from mainspring.tracking.queries import artifacts, inputs
+from mainspring.tracking.queries import artifacts, inputs, runs
 from mainspring.tracking.queries import logged_models as queries
 from mainspring.tracking.requests import (
     CreateLoggedModel,
@@ -21,9 +21,10 @@ from mainspring.tracking.runs import require_active_run
 
 
 def create_logged_model(tx: Tx, request: CreateLoggedModel) -> LoggedModel:
-    """Announce a model; its source run, if any, must be there and active."""
+    """Announce a model; a source run that is here must be active, one that isn't is only remembered."""
     experiment = active_experiment(tx, request.experiment)
-    if request.source_run:
+    is_run_here = bool(request.source_run) and runs.run_exists(tx, str(request.source_run))
+    if request.source_run and is_run_here:
         require_active_run(tx, request.source_run)
     if request.name:
         rules.check_length("name", request.name, rules.MAX_NAME)
@@ -47,7 +48,7 @@ def create_logged_model(tx: Tx, request: CreateLoggedModel) -> LoggedModel:
     queries.add_logged_model(tx, model)
     queries.add_logged_model_params(tx, id_, model.params)
     queries.set_logged_model_tags(tx, id_, model.tags)
-    if model.source_run:
+    if model.source_run and is_run_here:
         made = ModelLink(model=id_, direction=Direction.OUTPUT)
         inputs.add_model_links(tx, model.source_run, [made])
     tx.emit(TrackingChanged(id=id_, what="logged model created", why=f"named {model.name!r}"))

@@ -110,6 +110,21 @@ class LogBatch(Request[None], frozen=True, kw_only=True):
     tags: dict[str, str] = {}
 
 
+class InputDataset(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset that runs of an experiment read, and what for."""
+
+    experiment: str
+    name: str
+    digest: str
+    context: str
+
+
+class ListInputDatasets(Request[tuple[InputDataset, ...]], frozen=True, kw_only=True):
+    """Which datasets the runs of some experiments read, by name; the first 1,000."""
+
+    experiments: tuple[str, ...]
+
+
 class RemoveRunTag(Request[None], frozen=True, kw_only=True):
     """Remove a tag of a run; raises `NotFound` if it has no such tag."""
 

@@ -1,8 +1,10 @@
 """Searching experiments, runs and logged models in MLflow's grammar."""
 
-from mainspring.domain.logged_model import LoggedModel
+from dataclasses import replace
+
+from mainspring.domain.logged_model import LoggedModel, LoggedModelStatus
 from mainspring.domain.run import Experiment, Run
-from mainspring.domain.search import FieldType, Grammar, Order, parse_filter, parse_order
+from mainspring.domain.search import Clause, FieldType, Grammar, Order, parse_filter, parse_order
 from mainspring.kernel.errors import Invalid
 from mainspring.kernel.paging import Page
 from mainspring.store.tx import Tx
@@ -97,13 +99,31 @@ def search_logged_models(tx: Tx, request: SearchLoggedModels) -> Page[LoggedMode
     items, token = logged_models.search_logged_models(
         tx,
         experiment_ids=request.experiments,
-        clauses=parse_filter(request.filter, LOGGED_MODELS),
+        clauses=[_status_in_full(each) for each in parse_filter(request.filter, LOGGED_MODELS)],
         datasets=[(each.dataset_name, each.dataset_digest) for each in request.datasets],
         order=list(zip(orders, datasets, strict=True)),
         limit=request.limit,
         page_token=request.page_token,
     )
     return Page(items=items, next_token=token)
+
+
+def _status_in_full(clause: Clause) -> Clause:
+    """A clause on a status, which clients write `READY` and the store as the protocol does."""
+    if (clause.entity, clause.key) != ("attribute", "status"):
+        return clause
+    if isinstance(clause.value, tuple):
+        return replace(clause, value=tuple(_status(each) for each in clause.value))
+    if clause.operator in ("=", "!="):
+        return replace(clause, value=_status(str(clause.value)))
+    return clause
+
+
+def _status(text: str) -> str:
+    for status in LoggedModelStatus:
+        if text.upper() in (status.name, status.value, status.value.removeprefix("LOGGED_MODEL_")):
+            return status.value
+    raise Invalid(f"Unknown model status in filter: {text[:40]!r}")
 
 
 def _run_order(fields: tuple[str, ...]) -> tuple[Order, ...]:

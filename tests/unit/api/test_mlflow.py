@@ -13,7 +13,7 @@ from mainspring.app import App
 from mainspring.domain.actor import Role
 from mainspring.governance.requests import IssueToken
 from mainspring.kernel.errors import Invalid, Unavailable
-from mainspring.registry.requests import GetModelVersion, ListModels
+from mainspring.registry.requests import GetModelVersion, SearchModelVersions
 from mainspring.server.control import create_app_on
 from mainspring.testing.web import Browser
 from mainspring.tracking.requests import CreateRun, GetRun, ListArtifacts
@@ -356,6 +356,7 @@ def logged_model(browser: Browser, run: str) -> Iterator[dict[str, Any]]:
 def test_a_version_keeps_its_bytes_whatever_becomes_of_the_logged_model(
     app: App, browser: Browser, run: str, logged_model: dict[str, Any]
 ) -> None:
+    post(browser, "/registered-models/create", name="demand")
     post(browser, "/runs/log-metric", run_id=run, key="rmse", value=1.5, timestamp=1)
     made = post(
         browser,
@@ -387,6 +388,7 @@ def test_a_version_keeps_its_bytes_whatever_becomes_of_the_logged_model(
 def test_a_deleted_logged_model_leaves_only_the_bytes_that_a_version_needs(
     app: App, browser: Browser, logged_model: dict[str, Any]
 ) -> None:
+    post(browser, "/registered-models/create", name="demand")
     id_ = logged_model["model_id"]
     root = logged_model["artifact_uri"].removeprefix("mlflow-artifacts:/")
     post(browser, "/model-versions/create", name="demand", source=f"models:/{id_}")
@@ -402,6 +404,7 @@ def test_a_deleted_logged_model_leaves_only_the_bytes_that_a_version_needs(
 def test_each_registration_is_a_version_as_with_mlflows_own_server(
     browser: Browser, logged_model: dict[str, Any]
 ) -> None:
+    post(browser, "/registered-models/create", name="demand")
     source = f"models:/{logged_model['model_id']}"
 
     numbers = [
@@ -433,13 +436,15 @@ def test_each_registration_is_a_version_as_with_mlflows_own_server(
     ],
 )
 def test_a_source_elsewhere_is_never_followed(app: App, browser: Browser, source: str) -> None:
+    post(browser, "/registered-models/create", name="demand")
     status, _, _ = refusal(browser, "/model-versions/create", {"name": "demand", "source": source})
 
     assert status in (400, 404)
-    assert app.call(ListModels()) == ()
+    assert app.call(SearchModelVersions()).items == []
 
 
 def test_a_folder_without_an_mlmodel_is_no_model(app: App, browser: Browser, run: str) -> None:
+    post(browser, "/registered-models/create", name="demand")
     browser.put(f"{FILES}/0/{run}/artifacts/model/weights", content=b"x")
 
     status, _, message = refusal(
@@ -447,7 +452,7 @@ def test_a_folder_without_an_mlmodel_is_no_model(app: App, browser: Browser, run
     )
 
     assert (status, "MLmodel" in message) == (400, True)
-    assert app.call(ListModels()) == ()
+    assert app.call(SearchModelVersions()).items == []
 
 
 @pytest.mark.parametrize(

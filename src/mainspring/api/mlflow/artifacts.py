@@ -5,6 +5,7 @@ written when they are all there. They are somebody else's bytes, so a browser ne
 """
 
 from collections.abc import Iterable
+from io import BytesIO
 from typing import BinaryIO
 
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +17,7 @@ from mainspring.api.mlflow.errors import answer
 from mainspring.api.mlflow.handle import Call, Endpoint, app_for
 from mainspring.api.mlflow.locations import (
     Location,
+    check_spelling,
     location_of,
     model_root,
     run_root,
@@ -43,6 +45,7 @@ from mainspring.tracking.requests import (
     RecordArtifact,
 )
 
+_MAX_FROM_PAGE = 10 << 20
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -51,10 +54,21 @@ _HEADERS = {
 
 def list_of_run(app: App, params: Params) -> Json:
     """Files and folders directly below a folder of a run."""
+    folder = plain_path(params, default="")
     root = run_root(app.call(GetRun(run=run_id_of(params))))
-    folder = params.optional_text("path").strip("/")
     found = app.call(ListArtifacts(root=root, prefix=folder))
     return {"root_uri": uri_of(root), "files": files_json(found, folder, is_full_path=True)}
+
+
+def plain_path(params: Params, default: str | None = None) -> str:
+    """The path below a root that a call names; raises `Invalid` in MLflow's words for one that leaves it."""
+    path = params.text("path") if default is None else params.optional_text("path", default)
+    if path:
+        try:
+            check_spelling(path.rstrip("/"))
+        except Invalid as error:
+            raise Invalid("Invalid path", code="bad_path") from error
+    return path.rstrip("/")
 
 
 def files_json(found: Iterable[Artifact], folder: str, *, is_full_path: bool) -> list[Json]:
@@ -217,7 +231,7 @@ def _of_run(app: App) -> Endpoint:
     async def get(request: Request) -> Response:
         as_asker = app_for(app, request)
         params = Params(request.query_params)
-        asked, path = GetRun(run=run_id_of(params)), params.text("path")
+        asked, path = GetRun(run=run_id_of(params)), plain_path(params)
         root = run_root(await run_in_threadpool(as_asker.call, asked))
         return await _sent(as_asker, location_of(f"{root}/{path}"))
 
@@ -228,11 +242,34 @@ def _of_version(app: App) -> Endpoint:
     async def get(request: Request) -> Response:
         as_asker = app_for(app, request)
         params = Params(request.query_params)
+        path = plain_path(params)
         asked = GetModelVersion(model=params.text("name"), number=params.integer("version"))
         root = version_root(await run_in_threadpool(as_asker.call, asked))
-        return await _sent(as_asker, location_of(f"{root}/{params.text('path')}"))
+        return await _sent(as_asker, location_of(f"{root}/{path}"))
 
     return answering(app, get)
+
+
+def _from_page(app: App) -> Endpoint:
+    async def post(request: Request) -> Response:
+        """A small file of a run, as MLflow's pages send it."""
+        params, as_asker = Params(request.query_params), app_for(app, request)
+        run = params.optional_text("run_id") or params.optional_text("run_uuid")
+        if not run:
+            raise Invalid("Request must specify run_id or run_uuid.")
+        if not params.optional_text("path"):
+            raise Invalid("Request must specify path.")
+        path, body = plain_path(params), await request.body()
+        if not body:
+            raise Invalid("Request must specify data.")
+        if len(body) > _MAX_FROM_PAGE:
+            raise Invalid("Artifact size is too large. Max size is 10MB.")
+        root = run_root(await run_in_threadpool(as_asker.call, GetRun(run=run)))
+        location = await run_in_threadpool(writable, as_asker, f"{root}/{path}")
+        await run_in_threadpool(store, as_asker, location, BytesIO(body))
+        return JSONResponse({})
+
+    return answering(app, post)
 
 
 def _of_logged_model(app: App) -> Endpoint:
@@ -266,6 +303,7 @@ def file_routes(app: App, prefix: str) -> list[Route]:
         Route(base + "/{path:path}", _upload(app), methods=["PUT"]),
         Route(base + "/{path:path}", _download(app), methods=["GET"]),
         Route(base + "/{path:path}", _delete(app), methods=["DELETE"]),
+        Route(f"{prefix}/2.0/mlflow/upload-artifact", _from_page(app), methods=["POST"]),
         Route(
             f"{prefix}/2.0/mlflow/logged-models/{{model_id}}/artifacts/files",
             _of_logged_model(app),

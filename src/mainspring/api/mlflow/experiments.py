@@ -78,7 +78,7 @@ def restore(app: App, params: Params) -> Json:
 
 def set_tag(app: App, params: Params) -> Json:
     """Set a tag."""
-    tags = {params.text("key"): params.stringified("value")}
+    tags = {params.text("key"): params.optional_text("value")}
     app.call(TagExperiment(id=params.text("experiment_id"), tags=tags))
     return {}
 

@@ -20,13 +20,22 @@ from mainspring.tracking.requests import (
     UpdateLoggedModel,
 )
 
+_MAX_PAGE = 1000
+_BAD_SIGNS = ("/", ":", ".", "%", '"', "'")
+
 
 def create(app: App, params: Params) -> Json:
     """Announce a model whose files will follow."""
+    name = params.optional_text("name")
+    if any(sign in name for sign in _BAD_SIGNS):
+        raise Invalid(
+            f"Invalid model name ({name[:100]!r}) provided. Model name must be a non-empty string "
+            f"and cannot contain the following characters: {_BAD_SIGNS}"
+        )
     model = app.call(
         CreateLoggedModel(
             experiment=params.text("experiment_id"),
-            name=params.optional_text("name"),
+            name=name,
             source_run=params.optional_text("source_run_id") or None,
             model_type=params.optional_text("model_type"),
             params=dict(params.pairs("params")),
@@ -93,7 +102,8 @@ def search(app: App, params: Params) -> Json:
                 for each in params.items("datasets")
             ),
             order_by=tuple(_order(each) for each in params.items("order_by")),
-            limit=params.page(100, 1000),
+            # A page here has at most so many, whatever is asked for: its token leads on.
+            limit=min(params.page(100, 2**31 - 1), _MAX_PAGE),
             page_token=params.optional_text("page_token") or None,
         )
     )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -9,17 +10,26 @@ from mainspring.api.mlflow.handle import Call
 from mainspring.api.mlflow.runs import run_id_of
 from mainspring.api.mlflow.wire import Json, Params, compact, number_json
 from mainspring.app import App
-from mainspring.domain.run import DatasetInput, Direction, Metric, MetricPoints, ModelLink
+from mainspring.domain.run import (
+    DatasetInput,
+    Direction,
+    Metric,
+    MetricPoints,
+    ModelLink,
+    RunPart,
+)
 from mainspring.kernel.codec import encode_text
 from mainspring.kernel.errors import Invalid
 from mainspring.tracking.requests import (
     CompareMetric,
     GetMetricPoints,
+    GetRun,
+    ListInputDatasets,
     LogBatch,
     LogInputs,
     RemoveRunTag,
 )
-from mainspring.tracking.rules import one_by_one
+from mainspring.tracking.rules import MAX_TAG_VALUE, one_by_one
 
 # MLflow's own limits, which its clients split their batches by.
 _MAX_METRICS = 1000
@@ -29,6 +39,9 @@ _MAX_ALL = 1000
 _MAX_PAGE = 25_000
 _MAX_SAMPLE = 2500
 _MAX_RUNS = 100
+_MAX_EXPERIMENTS = 20
+_HISTORY = "mlflow.log-model.history"
+_MODEL_FIELDS = ("run_id", "artifact_path", "utc_time_created", "flavors")
 
 
 class _Point(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,13 +76,13 @@ def log_metric(params: Params) -> LogBatch:
 
 def log_param(params: Params) -> LogBatch:
     """Set one parameter."""
-    pair = {params.text("key"): params.stringified("value")}
+    pair = {params.text("key"): params.optional_text("value")}
     return LogBatch(run=run_id_of(params), params=pair)
 
 
 def set_tag(params: Params) -> LogBatch:
     """Set one tag."""
-    pair = {params.text("key"): params.stringified("value")}
+    pair = {params.text("key"): params.optional_text("value")}
     return LogBatch(run=run_id_of(params), tags=pair)
 
 
@@ -104,6 +117,8 @@ def read_batch(body: bytes) -> LogBatch | None:
     if not batch.run_id or b"\\u0000" in body:
         return None
     if not all(pair.key for pair in (*batch.params, *batch.tags)):
+        return None
+    if any(point.timestamp < 0 for point in batch.metrics):
         return None
     pairs = [(pair.key, pair.value) for pair in batch.params]
     return LogBatch(
@@ -140,10 +155,38 @@ def log_outputs(params: Params) -> LogInputs:
     return LogInputs(run=run_id_of(params), models=links)
 
 
-def log_model(params: Params) -> LogBatch:
-    """Keep what clients before 3.0 say of a saved model: as a tag, as MLflow does."""
-    tags = {"mlflow.log-model.history": params.text("model_json")}
-    return LogBatch(run=run_id_of(params), tags=tags)
+def log_model(app: App, params: Params) -> Json:
+    """Add what clients before 3.0 say of a saved model to a list in a tag, as MLflow does."""
+    run, model = run_id_of(params), _model_info(params.text("model_json"))
+    tags = app.call(GetRun(run=run, parts=(RunPart.TAGS,))).tags
+    history = _listed(tags.get(_HISTORY, ""))
+    history.append(model)
+    # A tag is cut where it is too long, and half a list is none: the latest models count.
+    while len(history) > 1 and len(encode_text(history)) > MAX_TAG_VALUE:
+        del history[0]
+    if len(encode_text(history)) > MAX_TAG_VALUE:
+        history = [{name: model[name] for name in _MODEL_FIELDS}]
+    app.call(LogBatch(run=run, tags={_HISTORY: encode_text(history)}))
+    return {}
+
+
+def _model_info(text: str) -> Json:
+    try:
+        found = msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Invalid(f"Malformed model info. \n {text[:200]} \n is not a valid JSON.") from error
+    missing = [name for name in _MODEL_FIELDS if name not in found]
+    if missing:
+        raise Invalid(f"Model json is missing mandatory fields: {', '.join(missing)}")
+    return found
+
+
+def _listed(text: str) -> list[Any]:
+    """A list in a tag; whatever else anybody wrote there is no list to go on with."""
+    try:
+        return msgspec.json.decode(text, type=list[Any]) if text else []
+    except (msgspec.MsgspecError, RecursionError):
+        return []
 
 
 def get_history(app: App, params: Params) -> Json:
@@ -176,7 +219,16 @@ def get_history_bulk_interval(app: App, params: Params) -> Json:
 
 def get_history_bulk(app: App, params: Params) -> Json:
     """Points of one metric of many runs, the first of each: what older pages ask for."""
-    runs, key = _run_ids(params, "run_id"), params.text("metric_key")
+    runs = params.texts("run_id")
+    if not runs:
+        raise Invalid("GetMetricHistoryBulk request must specify at least one run_id.")
+    if len(runs) > _MAX_RUNS:
+        raise Invalid(
+            f"GetMetricHistoryBulk request cannot specify more than {_MAX_RUNS} run_ids. "
+            f"Received {len(runs)} run_ids."
+        )
+    if not (key := params.optional_text("metric_key")):
+        raise Invalid("GetMetricHistoryBulk request must specify a metric_key.")
     limit = min(params.page(_MAX_PAGE, 2**31), _MAX_PAGE)
     points: list[str] = []
     for run in sorted(runs):
@@ -184,6 +236,30 @@ def get_history_bulk(app: App, params: Params) -> Json:
         if len(points) >= limit:
             break
     return {"metrics": _list(points[:limit])}
+
+
+def search_datasets(app: App, params: Params) -> Json:
+    """Which datasets the runs of some experiments read: what pages offer to filter by."""
+    experiments = params.texts("experiment_ids")
+    if not experiments:
+        raise Invalid("SearchDatasets request must specify at least one experiment_id.")
+    if len(experiments) > _MAX_EXPERIMENTS:
+        raise Invalid(
+            f"SearchDatasets request cannot specify more than {_MAX_EXPERIMENTS} experiment_ids. "
+            f"Received {len(experiments)} experiment_ids."
+        )
+    found = [
+        compact(
+            {
+                "experiment_id": each.experiment,
+                "name": each.name,
+                "digest": each.digest,
+                "context": each.context or None,
+            }
+        )
+        for each in app.call(ListInputDatasets(experiments=experiments))
+    ]
+    return {"dataset_summaries": found} if found else {}
 
 
 def _run_ids(params: Params, name: str) -> tuple[str, ...]:
@@ -216,6 +292,11 @@ def _list(items: list[str]) -> msgspec.Raw:
 
 
 def _metric(params: Params) -> Metric:
+    if params.integer("timestamp") < 0:
+        raise Invalid(
+            f"Invalid value {params.integer('timestamp')} for parameter 'timestamp' supplied: "
+            "Timestamp must be a nonnegative long (64-bit integer)."
+        )
     return Metric(
         key=params.text("key"),
         value=params.number("value"),
@@ -269,7 +350,8 @@ CALLS = (
     Call(method="POST", path="/runs/log-batch", report=log_batch, read=read_batch),
     Call(method="POST", path="/runs/log-inputs", report=log_inputs),
     Call(method="POST", path="/runs/outputs", report=log_outputs),
-    Call(method="POST", path="/runs/log-model", report=log_model),
+    Call(method="POST", path="/runs/log-model", handler=log_model),
+    Call(method="POST", path="/experiments/search-datasets", handler=search_datasets),
     Call(method="GET", path="/metrics/get-history", handler=get_history),
     Call(
         method="GET",

@@ -18,6 +18,7 @@ from mainspring.registry.requests import (
     SetAlias,
     UpdateModel,
 )
+from mainspring.registry.versions import checked_stage
 
 
 def create(app: App, params: Params) -> Json:
@@ -77,7 +78,7 @@ def search(app: App, params: Params) -> Json:
 def latest_versions(app: App, params: Params) -> Json:
     """The latest version of each stage, or of those asked for."""
     model = app.call(GetModel(model=params.text("name")))
-    wanted = {stage.lower() for stage in params.texts("stages")}
+    wanted = {checked_stage(stage).lower() for stage in params.texts("stages")}
     latest = _latest(app, [model])[model.name]
     found = [each for each in latest if not wanted or each.stage.lower() in wanted]
     return {"model_versions": [version_json(each) for each in found]}
@@ -85,7 +86,7 @@ def latest_versions(app: App, params: Params) -> Json:
 
 def set_tag(app: App, params: Params) -> Json:
     """Set a tag."""
-    tags = {params.text("key"): params.stringified("value")}
+    tags = {params.text("key"): params.optional_text("value")}
     app.call(UpdateModel(model=params.text("name"), tags=tags))
     return {}
 

@@ -1,6 +1,5 @@
 """Signed addresses for single files, and what answers at them."""
 
-
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response

@@ -20,16 +20,25 @@ from mainspring.domain.run import DatasetInput, Direction, Lifecycle, Metric, Ru
 from mainspring.kernel.errors import Invalid
 from mainspring.tracking.requests import CreateRun, GetRun, SearchRuns, UpdateRun
 
+_NAME_TAG = "mlflow.runName"
+
 
 def create(app: App, params: Params) -> Json:
     """Begin a run."""
+    name, tags = params.optional_text("run_name"), dict(params.pairs("tags"))
+    tagged = tags.get(_NAME_TAG)
+    if name and tagged and name != tagged:
+        raise Invalid(
+            "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different "
+            f"values (run_name={name[:100]!r}, mlflow.runName={tagged[:100]!r})."
+        )
     run = app.call(
         CreateRun(
             experiment=params.text("experiment_id"),
-            name=params.optional_text("run_name"),
+            name=name,
             user=params.optional_text("user_id"),
             started_at=params.instant("start_time"),
-            tags=dict(params.pairs("tags")),
+            tags=tags,
         )
     )
     return {"run": run_json(run)}

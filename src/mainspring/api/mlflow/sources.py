@@ -101,9 +101,21 @@ def _of_model_uri(app: App, rest: str) -> _Source:
     else:
         model = app.call(GetLoggedModel(model=rest))
         location = Location(root=model_root(model), path="")
-        return _Source(location=location, run=model.source_run, logged_model=model.id)
+        return _Source(
+            location=location, run=_run_here(app, model.source_run), logged_model=model.id
+        )
     location = Location(root=version_root(version), path="", version=version.id)
     return _Source(location=location, run=version.run, logged_model=version.logged_model)
+
+
+def _run_here(app: App, run: str | None) -> str | None:
+    """A run that a logged model remembers, if it is one of ours."""
+    if run is None:
+        return None
+    try:
+        return app.call(GetRun(run=run, parts=())).id
+    except NotFound:
+        return None
 
 
 def _manifest(app: App, location: Location, source: str) -> Manifest:

@@ -23,6 +23,8 @@ from mainspring.traces.requests import (
 
 _MAX_PAGE = 500
 _DURATION = re.compile(r"(\d{1,12})(?:\.(\d{1,9}))?s\Z")
+# The end of 9999, less the room that a time zone may take.
+_LAST_MILLISECOND = 253_402_214_400_000
 # What the server says of a trace by itself.
 _OUR_TAGS = frozenset({LOCATION_TAG, SPANS_TAG})
 
@@ -133,7 +135,7 @@ def delete(app: App, params: Params) -> Json:
     if limit is not None and limit < 1:
         raise Invalid(f"`max_traces` must be a positive integer, received {limit}.")
     ids = (*params.texts("request_ids"), *params.texts("trace_ids"))
-    until = params.instant("max_timestamp_millis")
+    until = _until(params)
     if bool(ids) == (until is not None) or (ids and limit):
         raise Invalid(
             "Either `max_timestamp_millis` or `trace_ids` must be specified, but not both, "
@@ -149,6 +151,13 @@ def delete(app: App, params: Params) -> Json:
         )
     )
     return {"traces_deleted": count}
+
+
+def _until(params: Params) -> datetime | None:
+    """The last instant that is meant; clients write a number beyond the calendar for all."""
+    if not params.has("max_timestamp_millis"):
+        return None
+    return instant_of(min(params.integer("max_timestamp_millis"), _LAST_MILLISECOND))
 
 
 def link_to_run(app: App, params: Params) -> Json:

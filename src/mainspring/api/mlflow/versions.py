@@ -1,5 +1,8 @@
 """Versions of registered models."""
 
+import json
+from typing import Any
+
 import msgspec
 
 from mainspring.api.mlflow.handle import Call
@@ -9,21 +12,44 @@ from mainspring.api.mlflow.sources import register
 from mainspring.api.mlflow.wire import Json, Params, compact, milliseconds_of, pairs_json
 from mainspring.app import App
 from mainspring.domain.model import ModelVersion, is_prompt
+from mainspring.kernel.codec import decode
+from mainspring.kernel.errors import Invalid
 from mainspring.registry.requests import (
     DeleteModelVersion,
+    GetModel,
     GetModelVersion,
     SearchModelVersions,
     UpdateModelVersion,
 )
+from mainspring.tracking.requests import DescribeLoggedModel, GetLoggedModel
 
 STAGE_NONE = "None"
+_VERSIONS_TAG = "mlflow.modelVersions"
 
 
 def create(app: App, params: Params) -> Json:
     """Register the files at a source."""
+    # Our own registering makes a model that is new; MLflow's clients make it before, and are told if not.
+    app.call(GetModel(model=params.text("name")))
     is_template = is_prompt(dict(params.pairs("tags")))
     version = register_prompt(app, params) if is_template else register(app, params)
+    if not is_template and params.optional_text("model_id"):
+        _note_on_logged_model(app, version)
     return {"model_version": version_json(version)}
+
+
+def _note_on_logged_model(app: App, version: ModelVersion) -> None:
+    """Tell a logged model which versions were made of it, in a tag, as MLflow does."""
+    model = app.call(GetLoggedModel(model=str(version.logged_model)))
+    try:
+        noted = decode(model.tags.get(_VERSIONS_TAG, "[]"), list[Any], what="tag")
+    except Invalid:
+        noted = []
+    this = {"name": version.model, "version": version.number}
+    if this not in noted:
+        # Spaced as MLflow spaces it: some compare the text.
+        tags = {_VERSIONS_TAG: json.dumps([*noted, this])}
+        app.call(DescribeLoggedModel(model=model.id, tags=tags))
 
 
 def get(app: App, params: Params) -> Json:
@@ -82,7 +108,7 @@ def transition(app: App, params: Params) -> Json:
 
 def set_tag(app: App, params: Params) -> Json:
     """Set a tag."""
-    app.call(_change(params, tags={params.text("key"): params.stringified("value")}))
+    app.call(_change(params, tags={params.text("key"): params.optional_text("value")}))
     return {}
 
 

@@ -4,10 +4,12 @@
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from mainspring.kernel.codec import encode_text
 from mainspring.kernel.errors import Invalid
 
 Json = dict[str, Any]
@@ -16,6 +18,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _MAX_INT64 = 2**63 - 1
 _MIN_INT64 = -(2**63)
+# Protobuf's JSON may write numbers as texts, and those that are not finite only so.
+_NUMBER = re.compile(r"(NaN|-?Infinity|-?\d+(\.\d+)?([eE][+-]?\d+)?)\Z", re.ASCII)
 
 
 class Params:
@@ -47,13 +51,6 @@ class Params:
             raise self._wrong(name, value)
         return value
 
-    def stringified(self, name: str) -> str:
-        """A parameter that may be empty but must be there."""
-        value = self._values.get(name)
-        if value is None:
-            raise Invalid(f"Missing value for required parameter '{self._prefix}{name}'.")
-        return self.optional_text(name)
-
     def integer(self, name: str, default: int | None = None) -> int:
         value = self._values.get(name)
         if value is None:
@@ -79,7 +76,7 @@ class Params:
         value = self._values.get(name)
         if value is None:
             raise Invalid(f"Missing value for required parameter '{self._prefix}{name}'.")
-        if isinstance(value, str) and value in ("NaN", "Infinity", "-Infinity"):
+        if isinstance(value, str) and _NUMBER.match(value):
             return float(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._wrong(name, value)
@@ -157,7 +154,7 @@ class Params:
         return wanted
 
     def _wrong(self, name: str, value: object) -> Invalid:
-        shown = repr(value)[:100]
+        shown = encode_text(value)[:100]
         return Invalid(f"Invalid value {shown} for parameter '{self._prefix}{name}' supplied.")
 
 

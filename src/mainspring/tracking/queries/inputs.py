@@ -15,11 +15,13 @@ from mainspring.domain.run import (
 from mainspring.store.tables.tracking import (
     run_inputs,
     run_models,
+    runs,
 )
 from mainspring.store.tx import Tx
 from mainspring.tracking.queries.pairs import IDS_AT_ONCE, chunks, insert_into
 
 _CONTEXT_TAG = "mlflow.data.context"
+_MAX_DATASETS = 1000
 
 
 def add_inputs(tx: Tx, run_id: str, inputs: Sequence[DatasetInput]) -> None:
@@ -67,6 +69,17 @@ def inputs_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[DatasetInput]]:
                 )
             )
     return found
+
+
+def datasets_of(tx: Tx, experiments: Sequence[str]) -> list[tuple[str, str, str, str]]:
+    """Experiment, name, digest and context of what runs read."""
+    c = run_inputs.c
+    columns = (runs.c.experiment, c.name, c.digest, c.context)
+    query = (
+        select(*columns).join(runs, runs.c.id == c.run).where(runs.c.experiment.in_(experiments))
+    )
+    rows = tx.execute(query.distinct().order_by(*columns).limit(_MAX_DATASETS))
+    return [(row.experiment, row.name, row.digest, row.context) for row in rows]
 
 
 def models_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[ModelLink]]:

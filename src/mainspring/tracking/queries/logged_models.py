@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     FromClause,
     Row,
     and_,
@@ -200,19 +201,22 @@ def _metrics_of_models(datasets: Sequence[tuple[str, str | None]]) -> FromClause
     )
     query = select(c.model, c.key, c.value, newest_first.label("age"))
     if datasets:
-        query = query.where(
-            or_(
-                *(
-                    and_(
-                        c.dataset_name == name,
-                        literal(True) if digest is None else c.dataset_digest == digest,
-                    )
-                    for name, digest in datasets
-                )
-            )
-        )
+        query = query.where(_measured_on(datasets))
     ranked = query.subquery()
     return select(ranked).where(ranked.c.age == 1).subquery()
+
+
+def _measured_on(datasets: Sequence[tuple[str, str | None]]) -> ColumnElement[bool]:
+    c = logged_model_metrics.c
+    return or_(
+        *(
+            and_(
+                c.dataset_name == name,
+                literal(True) if digest is None else c.dataset_digest == digest,
+            )
+            for name, digest in datasets
+        )
+    )
 
 
 def search_logged_models(
@@ -227,7 +231,8 @@ def search_logged_models(
 ) -> tuple[list[LoggedModel], str | None]:
     """One page of logged models, and the token of the next.
 
-    `datasets` says whose metrics the clauses mean; each order may name a dataset of its own.
+    With `datasets` only models that were measured on one of them are found, and the clauses mean those metrics;
+    each order may name a dataset of its own.
     """
     target = _logged_models(datasets)
     owned, plain_order = dict(target.owned), []
@@ -238,13 +243,17 @@ def search_logged_models(
         entity = f"metric {number}"
         owned[entity] = Owned(table=_metrics_of_models([dataset]), owner="model")
         plain_order.append(replace(each, entity=entity))
+    where = [
+        logged_models.c.experiment.in_(experiment_ids),
+        logged_models.c.lifecycle == Lifecycle.ACTIVE.value,
+    ]
+    if datasets:
+        measured = select(logged_model_metrics.c.model).where(_measured_on(datasets))
+        where.append(logged_models.c.id.in_(measured))
     rows, token = search(
         tx,
         replace(target, owned=owned),
-        where=[
-            logged_models.c.experiment.in_(experiment_ids),
-            logged_models.c.lifecycle == Lifecycle.ACTIVE.value,
-        ],
+        where=where,
         clauses=clauses,
         order=plain_order,
         limit=limit,
