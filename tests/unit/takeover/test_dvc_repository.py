@@ -21,6 +21,7 @@ from mainspring.takeover.dvc.history import open_repository
 from mainspring.takeover.dvc.report import DvcTakeover, dvc_lines
 from mainspring.takeover.dvc.take import take_over
 from mainspring.takeover.dvc.verify import differences
+from mainspring.takeover.find import find_data
 from mainspring.takeover.requests import FindAliases, FindOrigins
 from mainspring.testing.apps import emitted
 from mainspring.tracking.requests import GetExperiment, ListArtifacts, SearchRuns
@@ -178,6 +179,25 @@ def test_a_folder_comes_with_its_files_and_every_md5_stays_findable(
         names[0]: version.manifest,
         names[1]: digest_bytes(b"a"),
     }
+
+
+def test_versions_are_found_by_md5_commit_and_tag(app: App, written: Written) -> None:
+    file = written.add_file("rides.csv", b"id\n1\n")
+    folder = written.add_folder("images", {"a.bin": b"a", "b/rides.csv": b"id\n1\n"})
+    commit = written.commit("All")
+    written.git("tag", "v1.0")
+    taken(app, written)
+
+    def places(what: str) -> set[tuple[str, str | None]]:
+        return {(each.dataset, each.path) for each in find_data(app, what)}
+
+    assert places(file) == {("rides", "rides.csv"), ("images", "b/rides.csv")}
+    assert places(folder) == {("images", None)}
+    assert places(commit[:8]) == places(commit) == places("v1.0")
+    assert places("v1.0") == {("rides", None), ("images", None)}
+    for unknown in ("v1", "%", "0" * 32, commit[:6]):
+        with pytest.raises(NotFound, match="no version here holds"):
+            find_data(app, unknown)
 
 
 def test_objects_of_dvc_2_are_found_though_their_md5_is_that_of_unix_lines(

@@ -6,6 +6,7 @@ import click
 
 from mainspring.cli.commands.data_diff import diff
 from mainspring.cli.commands.data_folders import checkout, status
+from mainspring.cli.commands.data_pointers import find, merge_driver, pointer
 from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
 
@@ -17,6 +18,8 @@ def data() -> None:
 
 for _command in (checkout, diff, status):
     data.add_command(_command)
+for _pointing in (pointer, merge_driver, find):
+    data.add_command(_pointing)
 
 
 @data.command()

@@ -16,7 +16,7 @@ _LISTED = 20
 
 @click.command()
 @click.argument("dataset")
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path), required=False)
 @click.option("--number", type=int, help="Which version.  [default: the newest accepted]")
 @click.option(
     "--only",
@@ -31,34 +31,37 @@ def checkout(
     /,
     *,
     dataset: str,
-    target: Path,
+    target: Path | None,
     number: int | None,
     only: tuple[str, ...],
     force: bool,
 ) -> None:
     """Write a version's files to the folder TARGET, every byte verified.
 
+    DATASET may also be a pointer file; TARGET is then the folder beside it, unless given.
+
     A new folder appears whole or not at all. One that holds another version is made this one: files whose
     bytes are stored are replaced or removed, others are never touched.
     """
     from mainspring.blobs.seen import SeenFolders
     from mainspring.datasets.checkout import checkout as lay_out
-    from mainspring.datasets.requests import GetDatasetVersion
+    from mainspring.datasets.pointed import target_asked, version_asked
 
+    folder = target_asked(dataset, target)
     with session.client() as client:
-        version = client.call(GetDatasetVersion(dataset=dataset, number=number))
+        version = version_asked(client, dataset, number)
         written = lay_out(
             client.blobs,
             version,
-            target,
+            folder,
             only=only,
             force=force,
             seen=SeenFolders(session.settings.seen_path),
         )
-    what = f"{', '.join(only) + ' of ' if only else ''}{dataset} version {version.number}"
+    what = f"{', '.join(only) + ' of ' if only else ''}{version.dataset} version {version.number}"
     session.show(
         version,
-        [f"{what} is in {target}" if written else f"{what} was in {target} already"],
+        [f"{what} is in {folder}" if written else f"{what} was in {folder} already"],
     )
 
 

@@ -133,11 +133,12 @@ def _files(at: _At, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     for path in paths:
         try:
             check_relative(path)
-            if path in at.locked.outs:
-                yield from at.objects.read(at.locked.outs[path], tracked)
-            elif (stream := tracked(path)) is not None:
+            # What git keeps is what DVC shows, also where it was edited after the stage ran.
+            if (stream := tracked(path)) is not None:
                 with stream:
                     yield path, stream.read()
+            elif path in at.locked.outs:
+                yield from at.objects.read(at.locked.outs[path], tracked)
         except (NotFound, Corrupt, Invalid) as error:
             where = f"{path} at {at.commit.short}"
             _note(at.report, f"{where} is not among its run's files: {error.message}")
