@@ -24,7 +24,7 @@ class Dataset:
     """One version of a dataset. A step that asks for a `pl.DataFrame` is given `read()` instead.
 
     `times` are the columns that tell of time, as the dataset's schema declares them; `at` the moment as of which
-    it is read, if there is one.
+    it is read, if there is one. `created_at` says when the version was added; steps are not told.
     """
 
     def __init__(
@@ -36,12 +36,14 @@ class Dataset:
         blobs: BlobStore,
         times: Times | None = None,
         at: datetime | None = None,
+        created_at: datetime | None = None,
     ) -> None:
         self.name = name
         self.number = number
         self.manifest = manifest
         self.times = times
         self.at = at
+        self.created_at = created_at
         self._blobs = blobs
 
     def __repr__(self) -> str:
@@ -80,6 +82,7 @@ class Dataset:
             blobs=self._blobs,
             times=times,
             at=parse_instant(moment),
+            created_at=self.created_at,
         )
 
     def read(self) -> "pl.DataFrame":

@@ -61,6 +61,7 @@ class Client(ABC):
             manifest=version.manifest,
             blobs=self.blobs,
             times=times_of(self.call, version.dataset),
+            created_at=version.created_at,
         )
 
     def __enter__(self) -> Self:
