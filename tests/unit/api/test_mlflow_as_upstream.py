@@ -78,6 +78,13 @@ def test_numbers_may_come_as_texts(app: App, browser: Browser, run: str) -> None
     assert found == [1.5, -2000.0, float("inf"), 7.0]
 
 
+@pytest.mark.parametrize("step", ["1.5", "1e", "1e+99", "1.55e+01", "1_0", "", " 1", "0x1"])
+def test_a_step_is_a_whole_number(browser: Browser, run: str, step: str) -> None:
+    body = {"run_id": run, "key": "m", "value": 1, "timestamp": 1, "step": step}
+
+    assert browser.post(A + "/runs/log-metric", json=body).status_code == 400
+
+
 def test_a_body_may_be_encoded_twice(app: App, browser: Browser, run: str) -> None:
     body = json.dumps(json.dumps({"run_id": run, "tags": [{"key": "a", "value": "b"}]}))
 

@@ -166,6 +166,7 @@ CALLS = (
     Call(method="POST", path="/registered-models/rename", handler=rename),
     Call(method="DELETE", path="/registered-models/delete", handler=delete),
     Call(method="GET", path="/registered-models/search", handler=search),
+    Call(method="POST", path="/registered-models/search", handler=search),
     Call(method="POST", path="/registered-models/get-latest-versions", handler=latest_versions),
     Call(method="GET", path="/registered-models/get-latest-versions", handler=latest_versions),
     Call(method="POST", path="/registered-models/set-tag", handler=set_tag),

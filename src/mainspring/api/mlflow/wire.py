@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from mainspring.kernel.codec import encode_text
@@ -19,6 +20,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _MAX_INT64 = 2**63 - 1
 _MIN_INT64 = -(2**63)
 # Protobuf's JSON may write numbers as texts, and those that are not finite only so.
+_INTEGER = re.compile(r"-?\d{1,19}((\.\d{1,18})?e\+[01]\d)?\Z", re.ASCII)
 _NUMBER = re.compile(r"(NaN|-?Infinity|-?\d+(\.\d+)?([eE][+-]?\d+)?)\Z", re.ASCII)
 
 
@@ -58,10 +60,11 @@ class Params:
                 raise Invalid(f"Missing value for required parameter '{self._prefix}{name}'.")
             return default
         if isinstance(value, str):
-            sign = value.removeprefix("-")
-            if not sign.isdecimal() or len(sign) > 19:
+            # R writes round numbers as `1.7e+12`.
+            number = Decimal(value) if _INTEGER.match(value) else None
+            if number is None or number != number.to_integral_value():
                 raise self._wrong(name, value)
-            value = int(value)
+            value = int(number)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if (
@@ -86,9 +89,9 @@ class Params:
         value = self._values.get(name)
         if value is None:
             return default
-        if value in (True, "true", "True"):
+        if value in (True, "true", "True", "TRUE"):
             return True
-        if value in (False, "false", "False"):
+        if value in (False, "false", "False", "FALSE"):
             return False
         raise self._wrong(name, value)
 
