@@ -21,7 +21,7 @@ from mainspring.app import App
 from mainspring.blobs.trees import read_manifest
 from mainspring.datasets.requests import GetDatasetVersion, ListDatasetVersions
 from mainspring.takeover.dvc.history import open_repository
-from mainspring.takeover.dvc.objects import Hashing
+from mainspring.takeover.dvc.hashing import Hashing
 from mainspring.takeover.dvc.take import take_over
 from mainspring.takeover.dvc.verify import differences
 from mainspring.takeover.requests import FindAliases, FindOrigins

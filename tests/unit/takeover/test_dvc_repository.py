@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import random
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -445,3 +446,59 @@ def test_paths_that_would_leave_the_folder_are_refused(app: App, written: Writte
 
     assert "not a plain relative path" in report.missing[0].reasons[0]
     assert app.call(ListDatasets()) == ()
+
+
+def test_a_repository_below_the_top_of_git_is_taken_over_alone(app: App, tmp_path: Path) -> None:
+    outer = Written(tmp_path / "all")
+    outer.add_file("else.csv", b"id\n1\n")
+    inner = tmp_path / "all" / "team" / "bikes"
+    key = outer.object(b"id\n2\n", place="team/bikes/.dvc/cache/files/md5")
+    outer.write("team/bikes/.dvc/config", "")
+    outer.write(
+        "team/bikes/data/rides.csv.dvc", f"outs:\n- md5: {key}\n  hash: md5\n  path: rides.csv\n"
+    )
+    outer.commit("Bikes of the team")
+
+    report = take_over(open_repository(inner), app)
+
+    assert list(report.datasets) == ["data/rides.csv"]
+    assert contents(app, "rides") == {"rides.csv": b"id\n2\n"}
+
+
+def test_what_git_does_not_have_is_said(app: App, written: Written, tmp_path: Path) -> None:
+    for number in range(2):
+        written.add_file("rides.csv", f"id\n{number}\n".encode())
+        written.commit(f"Rides {number}")
+    shallow = tmp_path / "shallow"
+    written.git("clone", "-q", "--depth", "1", f"file://{written.root}", str(shallow))
+    (shallow / ".dvc" / "cache").symlink_to(written.root / ".dvc" / "cache")
+    (shallow / "rides.csv.dvc").write_text("outs: []\n")
+
+    report = take_over(open_repository(shallow), app)
+
+    assert report.datasets["rides.csv"].found == 1
+    assert any("shallow clone" in each for each in report.left_out)
+    assert any(each.startswith("rides.csv.dvc as it is now") for each in report.left_out)
+
+
+def test_many_files_and_later_versions_of_large_ones_are_stored_together(
+    app: App, written: Written
+) -> None:
+    large = random.Random(0).randbytes(9 << 20)
+    small = {f"{number:04d}.txt": b"%d" % number for number in range(600)}
+    written.add_folder("data", {**small, "large.bin": large})
+    written.commit("Large")
+    written.add_folder(
+        "data", {**small, "large.bin": large[: 1 << 20] + b"inserted" + large[1 << 20 :]}
+    )
+    written.commit("A little larger")
+
+    taken(app, written)
+
+    first, second = contents(app, "data", 1), contents(app, "data", 2)
+    assert len(first) == 601
+    assert second["large.bin"] == large[: 1 << 20] + b"inserted" + large[1 << 20 :]
+    stored = sum(
+        path.stat().st_size for path in app.settings.blobs_path.rglob("*") if path.is_file()
+    )
+    assert stored < 1.5 * len(large)

@@ -1,5 +1,6 @@
 """A git repository's history as DVC uses it, read by the `git` command; nothing in it is changed."""
 
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from mainspring.kernel.errors import Invalid, NotFound
 
 _FIELDS = "%x01%H%x00%at%x00%an <%ae>%x00%s%x00"
 _NOTHING = "0" * 40
+_KEPT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,16 @@ class Git:
         )
         return int(text)
 
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the clone has only the newest part of the history."""
+        return self._run("rev-parse", "--is-shallow-repository").strip() == b"true"
+
+    def uncommitted(self, patterns: Sequence[str]) -> list[str]:
+        """Files of those patterns that are not as they were committed."""
+        told = self._run("status", "--porcelain", "-z", "--no-renames", "--", *patterns)
+        return [entry[3:].decode(errors="replace") for entry in told.split(b"\0") if entry]
+
     def history(
         self, tips: Sequence[str], patterns: Sequence[str]
     ) -> Iterator[tuple[Commit, list[Change]]]:
@@ -138,6 +150,8 @@ class Git:
     def read(self, blob: str) -> bytes:
         """The bytes of a small file, kept for the next time."""
         if blob not in self._blobs:
+            while len(self._blobs) >= _KEPT:
+                self._blobs.pop(next(iter(self._blobs)))
             self._blobs[blob] = self._run("cat-file", "blob", blob)
         return self._blobs[blob]
 
@@ -163,12 +177,15 @@ class Git:
     def _called(
         self, arguments: Sequence[str], stdin: str | None
     ) -> "subprocess.CompletedProcess[bytes]":
-        command = ["git", "-C", str(self._folder), "--no-optional-locks", "--no-pager", *arguments]
+        # Settings of the repository must start no program of its own.
+        safely = ["--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false"]
+        command = ["git", "-C", str(self._folder), *safely, *arguments]
         try:
             return subprocess.run(
                 command,
                 input=None if stdin is None else stdin.encode(),
                 stdin=subprocess.DEVNULL if stdin is None else None,
+                env=_environment(),
                 capture_output=True,
                 check=False,
             )
@@ -178,6 +195,15 @@ class Git:
                 code="no_git",
                 hint="Install git: the versions of a DVC repository are in its history.",
             ) from error
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what a git hook is told of another repository."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith(("GIT_CONFIG", "GIT_CEILING"))
+    } | {"LC_ALL": "C"}
 
 
 def _commit(part: bytes) -> tuple[Commit, list[Change]]:

@@ -135,6 +135,10 @@ class Repository:
         return None if blob is None else read_text(self.git.read(blob), path)
 
     def _tips(self, all_branches: bool) -> list[str]:
+        if self.git.is_shallow:
+            self._leave("what is older than this shallow clone: `git fetch --unshallow` brings it")
+        for path in self.git.uncommitted(PATTERNS):
+            self._leave(f"{path} as it is now: it was changed and not committed")
         tips = [self.git.head, *self.git.tags().values()]
         for name, commit in self.git.branches().items():
             if all_branches:
@@ -188,6 +192,8 @@ class Repository:
     def _declaration(self, commit: str, path: str) -> Declared:
         key = (commit, path)
         if key not in self._declared:
+            while len(self._declared) > 100:
+                self._declared.pop(next(iter(self._declared)))
             self._declared[key] = self._read_declaration(commit, path)
         return self._declared[key]
 

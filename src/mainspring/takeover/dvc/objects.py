@@ -1,27 +1,28 @@
 """DVC's objects by md5: found, verified, and stored here."""
 
 import hashlib
-import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
+from mainspring.blobs.taking import Stamp
 from mainspring.blobs.trees import check_relative
 from mainspring.domain.dataset import Manifest, ManifestEntry
 from mainspring.kernel.codec import decode
 from mainspring.kernel.digests import Digest, digest_stream
 from mainspring.kernel.errors import Corrupt, Invalid, NotFound
+from mainspring.takeover.dvc.hashing import Hashing, stamp_if_sound
 from mainspring.takeover.dvc.metafiles import Out
 from mainspring.takeover.dvc.places import Place
 from mainspring.takeover.home import Home
 from mainspring.takeover.requests import DigestAlias, FindAliases, TakeOverAliases
 
 ALIASES_AT_ONCE = 1000
-_TEXT = bytes(range(32, 127)) + b"\n\r\t\f\b"
-_LOOK_BYTES = 512
-_PIECE_BYTES = 1 << 20
 
 Tracked = Callable[[str], BinaryIO | None]
 """The bytes that git itself keeps at a path, for data that DVC was told not to cache."""
@@ -39,6 +40,8 @@ class Objects:
     home: Home
     places: Sequence[Place]
     _known: dict[str, Digest] = field(default_factory=dict)
+    _found: dict[str, Digest] = field(default_factory=dict)
+    _sizes: dict[str, int] = field(default_factory=dict)
     _fresh: list[DigestAlias] = field(default_factory=list)
 
     def files_of(self, out: Out, tracked: Tracked) -> list[tuple[str, str]]:
@@ -57,23 +60,30 @@ class Objects:
         listed = decode(data, list[_Listed], what=out.key)
         return sorted((each.relpath, each.md5) for each in listed)
 
-    def store(self, out: Out, tracked: Tracked) -> Manifest:
+    def store(
+        self, out: Out, tracked: Tracked, near: Mapping[str, Digest] | None = None
+    ) -> Manifest:
         """Store the bytes of an out, each verified by its md5; what is here already is not read again.
 
-        Raises `NotFound` for objects that are nowhere and `Corrupt` for damaged ones, naming the file.
+        `near` gives stored bytes, by path, that these may be a later version of. Raises `NotFound` for objects
+        that are nowhere and `Corrupt` for damaged ones, naming the file.
         """
         files = self.files_of(out, tracked)
         for path, _md5 in files:
             check_relative(path)
         self._look_up(md5 for _path, md5 in files)
-        entries = []
-        for path, md5 in files:
-            digest = self._known.get(md5)
-            if digest is None:
+        lacking = {md5: path for path, md5 in files if md5 not in self._known}
+        items = list(lacking.items())
+        for start in range(0, len(items), ALIASES_AT_ONCE):
+            self._store_files(items[start : start + ALIASES_AT_ONCE], out, near or {})
+        for md5, path in lacking.items():
+            if md5 not in self._known:
                 digest = self._stored(md5, _named(out, path), tracked, is_legacy=out.is_legacy)
                 self.name(md5, digest)
-            size = self.home.blobs.size_bytes(digest)
-            entries.append(ManifestEntry(path=path, digest=digest, size_bytes=size))
+        entries = [
+            ManifestEntry(path=path, digest=self._known[md5], size_bytes=self._size(md5))
+            for path, md5 in files
+        ]
         return Manifest(entries=tuple(sorted(entries, key=lambda entry: entry.path)))
 
     def missing(self, out: Out, tracked: Tracked) -> Iterator[str]:
@@ -125,9 +135,39 @@ class Objects:
         for start in range(0, len(unknown), ALIASES_AT_ONCE):
             names = tuple(f"md5:{key}" for key in unknown[start : start + ALIASES_AT_ONCE])
             for each in self.home.call(FindAliases(aliases=names)):
-                # Bytes that were swept meanwhile must come again.
-                if self.home.blobs.exists(each.digest):
-                    self._known[each.alias.removeprefix("md5:")] = each.digest
+                self._found[each.alias.removeprefix("md5:")] = each.digest
+        # Bytes that were swept meanwhile must come again, and the others must stay until the version names them.
+        here = self.home.blobs.touch(self._found.values())
+        self._known |= {key: digest for key, digest in self._found.items() if digest in here}
+        self._found = {}
+
+    def _store_files(
+        self, items: Sequence[tuple[str, str]], out: Out, near: Mapping[str, Digest]
+    ) -> None:
+        """Store those of some objects together that lie as sound files in a folder here."""
+        places = [place.find(md5) for md5, _path in items for place in self.places[:1]]
+        there = [(md5, path, file) for (md5, path), file in zip(items, places, strict=True) if file]
+
+        def stamp(each: tuple[str, str, Path]) -> Stamp | None:
+            return stamp_if_sound(each[2], each[0], is_legacy=out.is_legacy)
+
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            stamps = list(pool.map(stamp, there))
+        sound = [(each, mark) for each, mark in zip(there, stamps, strict=True) if mark is not None]
+        stored = self.home.blobs.put_files(
+            [file for (_md5, _path, file), _mark in sound],
+            [near.get(path) for (_md5, path, _file), _mark in sound],
+        )
+        for ((md5, _path, _file), mark), (digest, after) in zip(sound, stored, strict=True):
+            # Else it was written to between the two readings, and has to be read once more.
+            if after == mark:
+                self._sizes[md5] = mark.size_bytes
+                self.name(md5, digest)
+
+    def _size(self, md5: str) -> int:
+        if md5 not in self._sizes:
+            self._sizes[md5] = self.home.blobs.size_bytes(self._known[md5])
+        return self._sizes[md5]
 
     def _stored(self, md5: str, what: str, tracked: Tracked, *, is_legacy: bool) -> Digest:
         damaged = []
@@ -153,53 +193,6 @@ class Objects:
                 yield place.name, stream
         if (stream := tracked(what)) is not None:
             yield "git", stream
-
-
-class Hashing(io.RawIOBase):
-    """A stream that takes the md5 of what is read through it, in both ways that DVC had."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._plain = hashlib.md5(usedforsecurity=False)
-        self._unix = hashlib.md5(usedforsecurity=False)
-        self._is_text: bool | None = None
-        self._held = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        self._plain.update(data)
-        if self._is_text is None:
-            self._is_text = _is_text(data[:_LOOK_BYTES])
-        if self._is_text:
-            # DVC 2 went by pieces of this size, and left a CR LF that lies across two of them.
-            self._held += data
-            while len(self._held) >= _PIECE_BYTES:
-                self._unix.update(_with_unix_lines(self._held[:_PIECE_BYTES]))
-                self._held = self._held[_PIECE_BYTES:]
-        return data
-
-    def names(self, *, is_legacy: bool) -> tuple[str, ...]:
-        """The md5s that the bytes may go by."""
-        plain = self._plain.hexdigest()
-        if not (is_legacy and self._is_text):
-            return (plain,)
-        unix = self._unix.copy()
-        unix.update(_with_unix_lines(self._held))
-        return plain, unix.hexdigest()
-
-
-def _with_unix_lines(text: bytes) -> bytes:
-    return text.replace(b"\r\n", b"\n")
-
-
-def _is_text(block: bytes) -> bool:
-    """Whether DVC 2 took a file for a text: by the first bytes, of which few may be anything else."""
-    if b"\0" in block:
-        return False
-    return len(block.translate(None, _TEXT)) <= 0.3 * len(block)
 
 
 def _named(out: Out, path: str) -> str:

@@ -21,6 +21,9 @@ class Place(Protocol):
     def open(self, key: str) -> BinaryIO | None:
         """The bytes of an object, or None if they are not there."""
 
+    def find(self, key: str) -> Path | None:
+        """The file with an object, if it may lie in one on this machine."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderPlace:
@@ -40,6 +43,13 @@ class FolderPlace:
                 raise Invalid(
                     f"{self.root / part} can't be read: {error.strerror}", code="unreadable_file"
                 ) from error
+        return None
+
+    def find(self, key: str) -> Path | None:
+        """Where an object may lie."""
+        for part in layouts(key):
+            if os.path.lexists(path := self.root / part):
+                return path
         return None
 
 

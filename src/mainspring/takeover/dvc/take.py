@@ -11,6 +11,7 @@ from functools import partial
 from mainspring.blobs.trees import put_manifest
 from mainspring.datasets.requests import ListDatasets
 from mainspring.domain.dataset import DatasetVersion
+from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Corrupt, Invalid, NotFound
 from mainspring.takeover.dvc.history import Repository, State
 from mainspring.takeover.dvc.metafiles import Out
@@ -36,6 +37,8 @@ class _Taking:
     say: Callable[[str], None]
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
     """The version here of a dataset's content over there, by name and DVC's key."""
+    newest: dict[str, dict[str, Digest]] = field(default_factory=dict)
+    """The files of the state before, by the path of the data: the next one is likely to be much like it."""
 
 
 def take_over(
@@ -115,7 +118,8 @@ def _take(taking: _Taking, name: str, state: State) -> DatasetVersion | None:
         if reasons:
             raise NotFound("; ".join([*reasons[:_REASONS], *_more(len(reasons))]))
         return None
-    manifest = taking.objects.store(state.out, tracked)
+    manifest = taking.objects.store(state.out, tracked, taking.newest.get(state.out.path))
+    taking.newest[state.out.path] = {each.path: each.digest for each in manifest.entries}
     if not manifest.entries:
         raise Invalid("the folder is empty, and a version here has at least one file")
     digest = put_manifest(taking.home.blobs, manifest)
