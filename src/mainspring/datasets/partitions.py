@@ -20,6 +20,7 @@ PART_BYTES = 64 << 20
 """About how large one table's part becomes in memory."""
 
 _MOST_PARTS = 1024
+_MANY_PARTS = 128
 _SAMPLE_ROWS = 2_000
 _SEED = 20_260_131
 
@@ -75,7 +76,10 @@ def _spill(table: "pl.LazyFrame", key: "Sequence[pl.Expr]", folder: Path, count:
     )
     try:
         with reading_clearly():
-            table.sink_ipc(target, compression="lz4", mkdir=True)
+            # Time is dearer than disk until there is much of it.
+            table.sink_ipc(
+                target, compression="lz4" if count > _MANY_PARTS else "uncompressed", mkdir=True
+            )
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
             raise Unavailable(
