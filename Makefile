@@ -6,7 +6,7 @@ DEMO_FLAGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-servers setup-mlflow setup-ge setup-dvc lock demo test test-all check lint types arch docs bench fmt clean
+.PHONY: help setup setup-servers setup-torch setup-mlflow setup-ge setup-dvc lock demo test test-all check lint types arch docs bench fmt clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,7 +35,17 @@ setup-servers: ## install the servers that tests start (PostgreSQL, Chromium), i
 	.venv-mlflow2/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/mlflow2.txt
 	touch $@
 
-setup-mlflow: .venv-mlflow/installed .venv-mlflow2/installed ## make the environments with the real MLflow, 3 and 2
+# By pip and by this name, which only CPU builds have: plain `torch` is gigabytes of CUDA. Where pip finds no such build,
+# tell it where they are: make setup-torch TORCH_FROM="--index-url https://download.pytorch.org/whl/cpu"
+TORCH_FROM ?=
+.venv-torch/installed:
+	test -x .venv-torch/bin/python || $(PYTHON) -m venv .venv-torch
+	.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH_FROM) torch==2.13.0+cpu numpy
+	touch $@
+
+setup-torch: .venv-torch/installed ## make the environment with PyTorch, on the CPU
+
+setup-mlflow: .venv-mlflow/installed .venv-mlflow2/installed setup-torch ## make the environments with the real MLflow, 3 and 2
 
 .venv-ge/installed: requirements/ge.txt
 	test -x .venv-ge/bin/python || $(PYTHON) -m venv .venv-ge
@@ -95,4 +105,4 @@ bench: setup ## measure against peers in the same run; prints ratios
 check: lint types arch docs test-all ## all that CI runs
 
 clean: ## delete the environments and caches
-	rm -rf $(VENV) .venv-mlflow .venv-mlflow2 .venv-ge .venv-dvc .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-mlflow .venv-mlflow2 .venv-torch .venv-ge .venv-dvc .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

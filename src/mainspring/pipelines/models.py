@@ -44,7 +44,8 @@ class Model:
     def estimator(self) -> Any:
         """The object that was fitted."""
         if self._estimator is None and self._folder is not None:
-            from mainspring.tracking.model_format import FULL_TRUST, load_estimator
+            from mainspring.tracking.model_format import load_estimator
+            from mainspring.tracking.trust import FULL_TRUST
 
             self._estimator = load_estimator(self._folder, trust=FULL_TRUST)
         return self._estimator

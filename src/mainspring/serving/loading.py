@@ -16,7 +16,8 @@ from mainspring.blobs.trees import lay_out, read_manifest
 from mainspring.domain.data_type import DataType
 from mainspring.kernel.digests import Digest, hex_part
 from mainspring.kernel.errors import Invalid
-from mainspring.tracking.model_format import NO_TRUST, Trust, load_model, read_example
+from mainspring.tracking.model_format import load_model, read_example
+from mainspring.tracking.trust import NO_TRUST, Trust
 
 if TYPE_CHECKING:
     import polars as pl

@@ -19,7 +19,7 @@ from mainspring.kernel.errors import Invalid, MainspringError, Unavailable
 from mainspring.serving.loading import laid_out
 from mainspring.serving.process import model_environment
 from mainspring.serving.worker import die_with
-from mainspring.tracking.model_format import Trust, trust_of
+from mainspring.tracking.trust import Trust, trust_of
 
 if TYPE_CHECKING:
     import polars as pl

@@ -20,7 +20,7 @@ from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import MainspringError
 from mainspring.serving import wire
 from mainspring.serving.loading import Predict, first_bad, frame_of, loaded
-from mainspring.tracking.model_format import trust_of
+from mainspring.tracking.trust import trust_of
 
 _PR_SET_PDEATHSIG = 1
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from mainspring.blobs.trees import check_relative
 from mainspring.domain.data_type import DataType
 from mainspring.domain.signature import Feature, Signature
-from mainspring.kernel.errors import Invalid, Rejected, Unavailable
-from mainspring.tracking.loaders import lightgbm, onnx, xgboost
+from mainspring.kernel.errors import Invalid, Unavailable
+from mainspring.tracking.loaders import lightgbm, onnx, torch, xgboost
 from mainspring.tracking.loaders.port import LoadedModel
+from mainspring.tracking.trust import NO_TRUST, Trust, check_trust
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,37 +29,6 @@ MLMODEL = "MLmodel"
 EXAMPLE = "input_example.json"
 # Packages whose types skops may build: they come from distributions, not from the model's author.
 TRUSTED_PACKAGES = frozenset({"sklearn", "numpy", "scipy", "builtins", "collections", "datetime"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
-    """What a folder's files may do when they are loaded.
-
-    pickle: be pickles, which run whatever they like.
-    code: bring modules of their own, or need MLflow, which runs what the folder names.
-    """
-
-    pickle: bool = False
-    code: bool = False
-
-
-NO_TRUST = Trust()
-FULL_TRUST = Trust(pickle=True, code=True)
-
-
-def trust_of(text: str) -> Trust:
-    """A setting's words, apart by commas, or `none`; raises `Invalid`.
-
-    >>> trust_of("pickle")
-    Trust(pickle=True, code=False)
-    """
-    words = {word.strip() for word in text.split(",")} - {"", "none"}
-    if unknown := words - {"pickle", "code"}:
-        raise Invalid(
-            f"model_trust: {', '.join(sorted(unknown))[:80]!r} is nothing that models may bring",
-            hint="Write pickle, code, both apart by a comma, or none.",
-        )
-    return Trust(pickle="pickle" in words, code="code" in words)
 
 
 Predict = Callable[["pl.DataFrame"], "np.ndarray[Any, Any]"]
@@ -162,7 +132,7 @@ def load_model(folder: Path, trust: Trust = NO_TRUST) -> Predict:
     """
     description = describe_folder(folder)
     settings = description.flavors.get("python_function", {})
-    if (loaded := _native(folder, description)) is not None:
+    if (loaded := _native(folder, description, trust)) is not None:
         return _predictor(loaded.predict, description, loaded.container)
     if not _is_estimator(description):
         check_trust(trust.code, "code", f"a model of the flavor {description.flavor!r}")
@@ -201,19 +171,8 @@ def load_estimator(
         return cloudpickle.load(stream)
 
 
-def check_trust(given: bool, word: str, what: str) -> None:
-    """Raise `Rejected` (code `not_trusted`) unless it is given."""
-    if not given:
-        raise Rejected(
-            f"{what} may run anything when it is loaded, which is refused here",
-            code="not_trusted",
-            hint=f"Save it in a format that holds data only, or let models bring {word!r} "
-            "(the setting model_trust).",
-        )
-
-
-def _native(folder: Path, description: ModelDescription) -> LoadedModel | None:
-    """A model whose library has a format of its own, which holds data only."""
+def _native(folder: Path, description: ModelDescription, trust: Trust) -> LoadedModel | None:
+    """A model whose library has a format of its own; all but PyTorch's hold data only."""
     flavors = description.flavors
     if (found := flavors.get("lightgbm")) is not None and lightgbm.is_native(found):
         return lightgbm.load(folder, found)
@@ -221,6 +180,8 @@ def _native(folder: Path, description: ModelDescription) -> LoadedModel | None:
         return xgboost.load(folder, found)
     if (found := flavors.get("onnx")) is not None:
         return onnx.load(folder, found)
+    if (found := flavors.get("pytorch")) is not None:
+        return torch.load(folder, found, trust, lambda code: _put_on_path(_inside(folder, code)))
     return None
 
 

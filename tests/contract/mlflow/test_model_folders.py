@@ -13,14 +13,9 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from mainspring.domain.data_type import DataType
-from mainspring.tracking.model_format import (
-    FULL_TRUST,
-    NO_TRUST,
-    Trust,
-    describe_folder,
-    load_model,
-)
+from mainspring.tracking.model_format import describe_folder, load_model
 from mainspring.tracking.model_writing import write_model
+from mainspring.tracking.trust import FULL_TRUST, NO_TRUST, Trust
 
 pytestmark = pytest.mark.mlflow
 

@@ -21,14 +21,13 @@ from mainspring.domain.data_type import DataType
 from mainspring.domain.signature import Feature, Signature
 from mainspring.kernel.errors import Invalid, Rejected, Unavailable
 from mainspring.tracking.model_format import (
-    FULL_TRUST,
-    Trust,
     describe_folder,
     describe_model,
     load_model,
     read_example,
 )
 from mainspring.tracking.model_writing import signature_of, write_model
+from mainspring.tracking.trust import FULL_TRUST, Trust
 
 FRAME = pl.DataFrame(
     {
