@@ -173,9 +173,10 @@ class LocalBlobs:
         except ValueError as error:
             raise _corrupt(digest) from error
 
-    def open_pieces(self, recipe: Recipe) -> BinaryIO:
-        """Pieces as one stream; they are not verified."""
-        return cast(BinaryIO, BufferedReader(PiecesReader(recipe, self.read_piece), _READER_BYTES))
+    def open_pieces(self, recipe: Recipe, *, as_kept: bool = False) -> BinaryIO:
+        """Pieces as one stream, repaired ones in place of damaged ones unless `as_kept`; not verified."""
+        read = self.read_kept_piece if as_kept else self.read_piece
+        return cast(BinaryIO, BufferedReader(PiecesReader(recipe, read), _READER_BYTES))
 
     def check_piece(self, piece: Piece, data: bytes) -> None:
         """Raise `Corrupt` unless these are the bytes of that piece."""
@@ -373,21 +374,41 @@ class LocalBlobs:
 
     def cut_whole(self, digest: Digest) -> bool:
         """Note where the pieces of a large file lie that is kept whole; False if it is not."""
-        path = self.whole_path(hex_part(digest))
-        target = self.cut_path(path.name)
-        if target.exists():
+        if self.cut_path(hex_part(digest)).exists():
             return True
         try:
-            pieces = cut(path)
+            pieces = cut(self.whole_path(hex_part(digest)))
         except FileNotFoundError:
             return False
+        self._note_cuts(digest, pieces)
+        return True
+
+    def _note_cuts(self, digest: Digest, pieces: list[Piece]) -> None:
+        target = self.cut_path(hex_part(digest))
         with self._new_file() as (handle, temporary):
             _write_all(handle, encode_index(list({each.digest: each for each in pieces}.values())))
             self._put_in_place(handle, temporary, digest, target)
-        return True
+
+    def cut_recipe(self, digest: Digest) -> Recipe:
+        """The pieces of bytes, cut for it if they are kept whole; raises `NotFound`."""
+        path = self.whole_path(hex_part(digest))
+        if path.exists():
+            pieces = cut(path)
+            self._note_cuts(digest, pieces)
+            return tuple((piece.digest, piece.length) for piece in pieces)
+        recipe = self.recipe(digest)
+        if recipe is None:
+            raise NotFound(f"there are no bytes {digest}", code="blob_missing")
+        return recipe
 
     def read_piece(self, digest: bytes, start: int, length: int) -> bytes:
         """Bytes of a piece, not verified; raises `NotFound`."""
+        with suppress(FileNotFoundError), self.whole_path(digest.hex()).open("rb") as repaired:
+            return os.pread(repaired.fileno(), length, start)
+        return self.read_kept_piece(digest, start, length)
+
+    def read_kept_piece(self, digest: bytes, start: int, length: int) -> bytes:
+        """Bytes of a piece from where it is kept, although it may have been repaired since."""
         for _ in range(2):
             place = self.containers.find(digest)
             if place is None:

@@ -71,7 +71,7 @@ class Sweep:
             digest = Digest("sha256:" + path.name)
             if not self._is_old(path) or not self._is_old(self._blobs.cut_path(path.name)):
                 continue
-            if digest in self._needed:
+            if raw(digest) in self._pieces:
                 if self._is_kept_in_pieces(digest):
                     yield path
             elif not self._live_pieces_of(path):
@@ -107,7 +107,7 @@ class Sweep:
             return False
         if recipe is None or self._blobs.whole_path(hex_part(digest)) in self._cut:
             return False  # its pieces lie in this very file
-        with self._blobs.open_pieces(recipe) as stream:
+        with self._blobs.open_pieces(recipe, as_kept=True) as stream:
             return digest_stream(stream) == digest
 
     def _pack_anew(self, container: Container, dead: list[Piece]) -> bool:

@@ -3,17 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Text, cast, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Text, cast, delete, func, insert, select, update
 
 from mainspring.domain.dataset import (
     Dataset,
     DatasetVersion,
     DatasetVersionId,
     DatasetVersionState,
+    Remote,
 )
 from mainspring.kernel.digests import Digest
 from mainspring.store.tables import pipelines, registry
-from mainspring.store.tables.datasets import dataset_versions, datasets
+from mainspring.store.tables.datasets import dataset_versions, datasets, remotes
 from mainspring.store.tx import Tx
 
 
@@ -148,6 +149,39 @@ def all_datasets(tx: Tx) -> list[Dataset]:
         )
         for row in counts
     ]
+
+
+def keep_remote(tx: Tx, remote: Remote) -> None:
+    tx.execute(delete(remotes).where(remotes.c.name == remote.name))
+    tx.execute(
+        insert(remotes).values(
+            name=remote.name,
+            url=remote.url,
+            endpoint=remote.endpoint,
+            added_at=remote.added_at,
+            added_by=remote.added_by,
+        )
+    )
+
+
+def all_remotes(tx: Tx) -> list[Remote]:
+    """By name."""
+    return [
+        Remote(
+            name=row.name,
+            url=row.url,
+            endpoint=row.endpoint,
+            added_at=row.added_at,
+            added_by=row.added_by,
+        )
+        for row in tx.execute(select(remotes).order_by(remotes.c.name))
+    ]
+
+
+def forget_remote(tx: Tx, name: str) -> bool:
+    """Whether there was one."""
+    gone = tx.execute(delete(remotes).where(remotes.c.name == name).returning(remotes.c.name))
+    return gone.first() is not None
 
 
 def _version_or_none(row: Row[Any] | None) -> DatasetVersion | None:

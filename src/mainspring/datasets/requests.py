@@ -10,6 +10,7 @@ from mainspring.domain.dataset import (
     Dataset,
     DatasetVersion,
     DatasetVersionState,
+    Remote,
 )
 from mainspring.domain.request import Request
 from mainspring.kernel.digests import Digest
@@ -77,3 +78,24 @@ class GetDatasetVersionById(Request[DatasetVersion], frozen=True, kw_only=True):
     """One version by its id."""
 
     id: str
+
+
+class AddRemote(Request[Remote], frozen=True, kw_only=True):
+    """Name a place that versions are pushed to and pulled from; the same name again replaces its address.
+
+    Credentials are no part of it: whoever pushes or pulls has their own.
+    """
+
+    name: Name
+    url: Annotated[str, Meta(max_length=2000)]
+    endpoint: Annotated[str, Meta(max_length=2000)] = ""
+
+
+class ListRemotes(Request[tuple[Remote, ...]], frozen=True, kw_only=True):
+    """Every remote, by name."""
+
+
+class RemoveRemote(Request[None], frozen=True, kw_only=True):
+    """Forget a remote; nothing on it is touched."""
+
+    name: str

@@ -109,3 +109,17 @@ class DatasetDiff:
     columns_added: tuple[str, ...]
     columns_removed: tuple[str, ...]
     columns_retyped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A place that versions are pushed to and pulled from, such as `s3://bucket/prefix`.
+
+    `endpoint` is the address of a server that speaks like S3; empty means Amazon's.
+    """
+
+    name: str
+    url: str
+    endpoint: str
+    added_at: datetime
+    added_by: str

@@ -99,6 +99,20 @@ class DatasetVersionRemoved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteAdded(Event):
+    subject: ClassVar[str] = "remote"
+    remote: str
+    url: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteRemoved(Event):
+    subject: ClassVar[str] = "remote"
+    remote: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReportRecorded(Event):
     """A version was checked; a refusal on arrival is told by `DatasetVersionRefused` instead."""
 
@@ -192,6 +206,24 @@ class StepFinished(Event):
     attempt: int
     state: str
     outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitDecided(Event):
+    """Somebody said yes or no to what a run waits for."""
+
+    subject: ClassVar[str] = "run"
+    run: str
+    node: str
+    approved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunParked(Event):
+    """A run has nothing to do but to wait; its worker gave it up."""
+
+    subject: ClassVar[str] = "run"
+    run: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,9 @@ import click
 
 from mainspring.cli.commands.data_diff import diff
 from mainspring.cli.commands.data_folders import checkout, status
+from mainspring.cli.commands.data_get import get, path
 from mainspring.cli.commands.data_pointers import find, merge_driver, pointer
+from mainspring.cli.commands.data_remotes import pull, push, verify
 from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
 
@@ -16,8 +18,10 @@ def data() -> None:
     """Add, list, compare and check out dataset versions."""
 
 
-for _command in (checkout, diff, status):
+for _command in (checkout, diff, pull, push, status, verify):
     data.add_command(_command)
+data.add_command(get)
+data.add_command(path)
 for _pointing in (pointer, merge_driver, find):
     data.add_command(_pointing)
 

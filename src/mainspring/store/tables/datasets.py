@@ -42,3 +42,13 @@ dataset_versions = Table(
     Column("created_by", String(200), nullable=False),
     UniqueConstraint("dataset", "number"),
 )
+
+remotes = Table(
+    "remotes",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("added_at", Instant, nullable=False),
+    Column("added_by", String(200), nullable=False),
+)

@@ -1,4 +1,4 @@
-"""Datasets: what versions and bytes were called where they were taken over from."""
+"""Datasets: what versions and bytes were called where they were taken over from; remotes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Keep other names of digests and versions."""
+    """Keep other names of digests and versions, and the remotes."""
     op.create_table(
         "digest_aliases",
         sa.Column("alias", sa.String(80), nullable=False),
@@ -31,3 +31,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("dataset", "origin", name=op.f("pk_dataset_origins")),
     )
     op.create_index("ix_dataset_origins_origin", "dataset_origins", ["origin"])
+    op.create_table(
+        "remotes",
+        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.Column("added_by", sa.String(200), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_remotes")),
+    )
