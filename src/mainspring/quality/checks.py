@@ -70,7 +70,7 @@ class Checking:
         self._private = frozenset(c.name for c in schema.columns if c.private)
         self._around = self._surroundings(around or Surroundings())
         asked = self._schema.expectations
-        self._own = OwnChecks(self._table, list(self._types), asked, self._around)
+        self._own = OwnChecks(self._table, self._types, asked, self._around)
         self._around = replace(self._around, custom=self._own.outcome)
         self._marked = self._own.beside(self._table)
         self._checks = self._compiled()

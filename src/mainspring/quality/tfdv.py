@@ -30,6 +30,11 @@ _NAMES = {
     DataType.OTHER: "STRUCT",
 }
 _NOT_JUDGED = ("DEPRECATED", "PLANNED", "ALPHA", "DEBUG_ONLY", "DISABLED")
+_DRIFT = "column_distribution_to_match_reference"
+_COMPARATORS = {
+    _DRIFT: "drift_comparator",
+    "column_distribution_to_match_training": "skew_comparator",
+}
 _KNOWN = {
     "name", "type", "presence", "shape", "value_count", "domain", "int_domain", "float_domain",
     "string_domain", "bool_domain", "distribution_constraints", "unique_constraints",
@@ -189,9 +194,11 @@ class _Importer:
         return None, None, ()
 
     def _comparators(self, name: str, feature: Message) -> None:
-        if "skew_comparator" in feature:
-            self.left_out.append(f"{name}.skew_comparator: serving is compared by monitoring")
-        comparator = one(feature, "drift_comparator", {})
+        self._comparator(name, feature, "skew_comparator", "column_distribution_to_match_training")
+        self._comparator(name, feature, "drift_comparator", _DRIFT)
+
+    def _comparator(self, name: str, feature: Message, kind: str, that: str) -> None:
+        comparator = one(feature, kind, {})
         for field, measure in (
             ("infinity_norm", "l_infinity"),
             ("jensen_shannon_divergence", "jensen_shannon"),
@@ -200,7 +207,7 @@ class _Importer:
             if threshold is not None:
                 self.expectations.append(
                     Expectation(
-                        that="column_distribution_to_match_reference",
+                        that=that,
                         arguments={
                             "column": name,
                             "measure": measure,
@@ -209,7 +216,7 @@ class _Importer:
                     )
                 )
         if "normalized_abs_difference" in comparator:
-            self.left_out.append(f"{name}.drift_comparator.normalized_abs_difference: not known")
+            self.left_out.append(f"{name}.{kind}.normalized_abs_difference: not known")
 
     def _unique(self, name: str, feature: Message) -> None:
         unique = one(feature, "unique_constraints")
@@ -260,8 +267,7 @@ class _Importer:
 def _carries(expectation: Expectation) -> bool:
     measure = expectation.arguments.get("measure", "psi")
     return (
-        expectation.that == "column_distribution_to_match_reference"
-        and measure in ("l_infinity", "jensen_shannon")
+        expectation.that in _COMPARATORS and measure in ("l_infinity", "jensen_shannon")
     ) or expectation.that == "column_unique_value_count_to_be_between"
 
 
@@ -303,4 +309,5 @@ def _constraint(expectation: Expectation) -> str:
             f"max: {int(given.get('max_value') or 0)} }}"
         )
     field = {"l_infinity": "infinity_norm", "jensen_shannon": "jensen_shannon_divergence"}
-    return f"drift_comparator {{ {field[given['measure']]} {{ threshold: {given['threshold']} }} }}"
+    kind = _COMPARATORS[expectation.that]
+    return f"{kind} {{ {field[given['measure']]} {{ threshold: {given['threshold']} }} }}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mainspring.cli.commands.skew import skew
 from mainspring.cli.global_options import pass_session
 from mainspring.cli.session import Session
 
@@ -35,6 +36,9 @@ def schema() -> None:
     A schema is inferred once from data that is known to be good, then owned and edited by people, and put
     in force by `mainspring apply`.
     """
+
+
+schema.add_command(skew)
 
 
 @schema.command()

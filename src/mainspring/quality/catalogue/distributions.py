@@ -128,10 +128,13 @@ def column_distribution_to_match_reference(
     def judge() -> Judged:
         if before is None or now is None:
             return Judged(passed=True, observed="no earlier version to compare with")
-        distance = distribution_distance(before, now, measure)
+        try:
+            distance = distribution_distance(before, now, measure)
+        except Invalid as error:
+            return Judged(passed=False, observed=f"can't be compared: {error.message}")
         return Judged(
             passed=distance <= threshold,
-            observed=f"{measure} {shown(distance)} against the version before",
+            observed=f"{measure} {shown(distance)} against {scope.around.compared_with}",
             value=distance,
         )
 
@@ -151,11 +154,25 @@ def column_missing_share_to_match_reference(
         moved = now.missing_share - before.missing_share
         return Judged(
             passed=abs(moved) <= threshold,
-            observed=f"{now.missing_share:.2%} missing, {before.missing_share:.2%} before",
+            observed=f"{now.missing_share:.2%} missing, {before.missing_share:.2%} in "
+            f"{scope.around.compared_with}",
             value=moved,
         )
 
-    return scope.table([], judge, f"within {threshold:.2%} of the share before", [column])
+    said = f"within {threshold:.2%} of the share in {scope.around.compared_with}"
+    return scope.table([], judge, said, [column])
+
+
+@entry
+def column_distribution_to_match_training(
+    scope: Scope, *, column: str, measure: Measure = "psi", threshold: float = 0.2
+) -> ValueCheck:
+    """What is served is distributed as in training; `mainspring schema skew` asks it of a sample or the prediction log."""
+
+    def judge() -> Judged:
+        return Judged(passed=True, observed="is asked of what is served, not of a delivery")
+
+    return scope.table([], judge, f"{measure} at most {shown(threshold)}", [column])
 
 
 def _both(scope: Scope, column: str) -> "tuple[ColumnProfile | None, ColumnProfile | None]":

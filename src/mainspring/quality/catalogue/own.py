@@ -10,7 +10,7 @@ from mainspring.domain.check import Severity
 from mainspring.kernel.errors import Invalid
 from mainspring.quality.catalogue.entries import entry
 from mainspring.quality.catalogue.scope import Scope, between
-from mainspring.quality.compiled import Check, Judged, ValueCheck, rows_text
+from mainspring.quality.compiled import Check, Judged, RowCheck, ValueCheck, rows_text
 from mainspring.quality.custom.outcome import Outcome
 from mainspring.quality.examples import shown
 
@@ -87,6 +87,21 @@ def custom_check_to_pass(
 
 
 @entry
+def rows_to_not_be_outliers(
+    scope: Scope, *, columns: list[str] | None = None, score: float = 0.7
+) -> RowCheck:
+    """No row stands out by its numbers together: its anomaly score in an isolation forest is at most `score`.
+
+    Without `columns` it takes all numbers. A score is between 0 and 1; 0.5 is that of any row.
+    """
+    outcome = scope.around.custom(scope.expectation)
+    if outcome.column is None:
+        raise Invalid("it came to no answer for each row")
+    found = _of_each_row(scope, columns or [], outcome.column, f"a score of at most {shown(score)}")
+    return replace(found, alone=False)
+
+
+@entry
 def query_to_find_no_failing_rows(scope: Scope, *, query: str) -> Check:
     """An SQL query of the delivery, which is called `data`, finds no failing row.
 
@@ -101,7 +116,7 @@ def query_to_find_no_failing_rows(scope: Scope, *, query: str) -> Check:
     return scope.table([], lambda: _counted(outcome), said)
 
 
-def _of_each_row(scope: Scope, names: list[str], mask: str, said: str) -> Check:
+def _of_each_row(scope: Scope, names: list[str], mask: str, said: str) -> RowCheck:
     import polars as pl
 
     is_good = pl.col(mask)

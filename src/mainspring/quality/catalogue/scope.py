@@ -59,12 +59,13 @@ def _no_outcome(expectation: Expectation) -> Outcome:
 class Surroundings:
     """What is around the table: other datasets by name, the version before it, its own profile, and the time.
 
-    `code` lays out the files of the schema's own checks; `custom` is what became of one of these, or of a query that
+    `compared_with` is what reports call the reference. `code` lays out the files of the schema's own checks; `custom` is what became of one of these, or of a query that
     finds failing rows.
     """
 
     other: "Callable[[str], pl.LazyFrame]" = _no_other
     reference: "Profile | None" = None
+    compared_with: str = "the version before"
     profile: "Callable[[], Profile] | None" = None
     query: "Callable[[str], pl.DataFrame]" = _no_query
     now: datetime | None = None
