@@ -14,6 +14,7 @@ from mainspring.domain.logged_model import LoggedModel
 from mainspring.domain.model import ModelVersion, RegisteredModel
 from mainspring.domain.request import Request
 from mainspring.domain.run import Artifact, Experiment, MetricPoints, Run
+from mainspring.domain.trace import Trace
 from mainspring.kernel.digests import Digest
 
 
@@ -61,6 +62,20 @@ class TakeOverLoggedModels(Request[int], frozen=True, kw_only=True):
 
     experiment: str
     models: tuple[LoggedModel, ...]
+
+
+class TakenTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """A trace with its spans and assessments, and the runs that it was linked with."""
+
+    trace: Trace
+    runs: tuple[str, ...] = ()
+
+
+class TakeOverTraces(Request[int], frozen=True, kw_only=True):
+    """Keep traces of one experiment with their spans; answers how many are new."""
+
+    experiment: str
+    traces: tuple[TakenTrace, ...]
 
 
 class TakeOverModel(Request[TakenOver], frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from mainspring.takeover.requests import (
 )
 from mainspring.tracking import rules
 from mainspring.tracking.artifacts import MAX_PATH
-from mainspring.tracking.queries.artifacts import put_artifact
+from mainspring.tracking.queries.artifacts import experiment_of_trace, put_artifact
 from mainspring.tracking.queries.inputs import add_inputs, add_model_links
 from mainspring.tracking.queries.logged_models import add_model_metrics
 from mainspring.tracking.queries.metrics import add_metrics
@@ -72,7 +72,7 @@ def take_over_points(tx: Tx, request: TakeOverPoints) -> int:
 
 
 def take_over_files(tx: Tx, request: TakeOverFiles) -> int:
-    """Name stored bytes; raises `NotFound` if the bytes or the run or logged model aren't here."""
+    """Name stored bytes; raises `NotFound` if the bytes, the run, logged model or trace aren't here."""
     _check_root(tx, request.root)
     for file in request.files:
         check_relative(file.path)
@@ -129,7 +129,12 @@ def _check_root(tx: Tx, root: str) -> None:
         case [experiment, "models", model, "artifacts"]:
             if queries.experiments_of_models(tx, [model]).get(model) == experiment:
                 return
+        case [experiment, "traces", trace, "artifacts"]:
+            if experiment_of_trace(tx, trace) == experiment:
+                return
         case [experiment, run, "artifacts"]:
             if queries.experiments_of_runs(tx, [run]).get(run) == experiment:
                 return
-    raise NotFound(f"there is no run or logged model whose files are at {root!r}", code="bad_root")
+    raise NotFound(
+        f"there is no run, logged model or trace whose files are at {root!r}", code="bad_root"
+    )

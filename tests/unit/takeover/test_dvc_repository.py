@@ -17,6 +17,7 @@ from mainspring.datasets.requests import GetDatasetVersion, ListDatasets, ListDa
 from mainspring.domain.event import DatasetVersionAdded
 from mainspring.kernel.digests import digest_bytes
 from mainspring.kernel.errors import Conflict, Invalid, NotFound
+from mainspring.quality.intake import add_data
 from mainspring.quality.requests import AcceptSchema
 from mainspring.takeover.dvc.history import open_repository
 from mainspring.takeover.dvc.report import DvcTakeover, dvc_lines
@@ -502,3 +503,53 @@ def test_many_files_and_later_versions_of_large_ones_are_stored_together(
         path.stat().st_size for path in app.settings.blobs_path.rglob("*") if path.is_file()
     )
     assert stored < 1.5 * len(large)
+
+
+def test_a_dataset_of_other_origin_is_only_gone_on_with_when_it_is_named(
+    app: App, written: Written, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_text("id\n0\n")
+    add_data(app.call, app.blobs, "rides", mine)
+    written.add_file("rides.csv", b"id\n1\n")
+    written.commit("Rides")
+
+    with pytest.raises(Conflict, match="which was not taken over"):
+        taken(app, written)
+    assert len(app.call(ListDatasetVersions(dataset="rides"))) == 1
+
+    taken(app, written, names={"rides.csv": "rides"})
+    assert [v.number for v in app.call(ListDatasetVersions(dataset="rides"))] == [2, 1]
+    assert taken(app, written).datasets["rides.csv"].added == 0
+
+
+def test_two_paths_of_one_name_in_one_commit_are_no_version_in_silence(
+    app: App, written: Written
+) -> None:
+    written.add_file("rides.csv", b"id\n1\n")
+    written.add_file("data/rides.csv", b"id\n2\n")
+    written.commit("Twice")
+    written.git("rm", "-q", "rides.csv.dvc")
+    written.commit("Once")
+
+    for _ in range(2):
+        (missing,) = taken(app, written).missing
+        assert (missing.path, missing.is_checked_out) == ("rides.csv", False)
+        assert "data/rides.csv has that name too" in missing.reasons[0]
+    assert contents(app, "rides") == {"rides.csv": b"id\n2\n"}
+
+
+def test_odd_metafiles_are_said(app: App, written: Written) -> None:
+    written.write("a.dvc", f"cmd: make a\nouts:\n- md5: {written.object(b'a')}\n  path: a.bin\n")
+    written.write("b.dvc", f"outs:\n- md5: {'0' * 32}\n  path: .\n- path: c\n- 5\n")
+    written.write("d.dvc", "outs:\n- md5: nothing\n  path: d\n")
+    written.write("dvc.yaml", "stages:\n  a: {cmd: x, frozen: true, outs: [o: {persist: true}]}\n")
+    head = written.commit("Odd")
+    written.git("update-ref", "refs/exps/00/exp-1", head)
+
+    report = taken(app, written)
+
+    said = "\n".join(report.left_out)
+    for each in ("make a", "b.dvc", "d has no md5", "frozen", "persists", "1 of them"):
+        assert each in said
+    assert list(report.datasets) == ["a.bin"]

@@ -190,3 +190,51 @@ def test_names_are_those_of_paths_unless_others_are_given() -> None:
 @pytest.fixture
 def written(tmp_path: Path) -> Written:
     return Written(tmp_path / "rides")
+
+
+def test_parameters_are_called_like_their_datasets_whatever_stages_are_called(
+    written: Written,
+) -> None:
+    written.add_file("data/rides.csv", b"id\n1\n")
+    written.add_folder("data/2024-photos", {"a": b"a"})
+    written.write("params.json", '{"top": .5, "limit": 1e999, "gone": null}'.replace(".5", "0.5"))
+    written.write(
+        "dvc.yaml",
+        "stages:\n  rides:\n    cmd: x\n    desc: 'Say \"it\"'\n    deps: [data]\n"
+        "    params: [params.json: [top, limit, absent], params.py: [a]]\n    outs: [rides]\n",
+    )
+    written.write("params.py", "a = 1\n")
+    written.commit("All")
+
+    flow = flow_of(
+        open_repository(written.root),
+        {"data/rides.csv": "rides", "data/2024-photos": "2024_photos"},
+    )
+
+    compile(flow.text, "flow.py", "exec")
+    assert 'work.put(rides, "data/rides.csv")' in flow.text
+    assert 'files=["params.json", "params.py"]' in flow.text
+    assert "top: float = 0.5" in flow.text and "limit" not in flow.text
+    assert "rides_3 = rides_2(stage_2024_photos, rides, top)" in flow.text
+    assert flow.left_out == (
+        "the name of '2024_photos', which can't be a parameter's: run the pipeline with "
+        "--data stage_2024_photos=2024_photos",
+    )
+
+
+def test_a_long_list_of_parameters_has_a_line_each(written: Written) -> None:
+    names = [f"a_parameter_with_a_long_name_{number}" for number in range(4)]
+    written.write("params.yaml", "".join(f"{name}: 1\n" for name in names))
+    written.write("dvc.yaml", f"stages: {{fit: {{cmd: x, params: [{', '.join(names)}]}}}}")
+    written.commit("Long")
+
+    text = flow_of(open_repository(written.root), {}).text
+
+    assert f"def fit(\n    {names[0]}: int,\n" in text
+    assert max(len(line) for line in text.splitlines() if "work." not in line) <= 104
+
+
+@pytest.mark.parametrize("name", ["-x", "a b", "", "x" * 201])
+def test_a_name_that_no_dataset_can_have_is_refused(name: str) -> None:
+    with pytest.raises(Invalid, match="can't name a dataset"):
+        named(["a"], [], {"a": name})

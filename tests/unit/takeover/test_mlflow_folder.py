@@ -204,7 +204,7 @@ def test_files_need_their_bytes_and_a_path_below_the_root(app: App, mlruns: Path
         file = Artifact(path=path, digest=of, size_bytes=1)
         with pytest.raises(error):
             app.call(TakeOverFiles(root=f"7/{RUN}/artifacts", files=(file,)))
-    with pytest.raises(NotFound, match="no run or logged model"):
+    with pytest.raises(NotFound, match="no run, logged model"):
         file = Artifact(path="a", digest=digest, size_bytes=1)
         app.call(TakeOverFiles(root=f"8/{RUN}/artifacts", files=(file,)))
 

@@ -2,6 +2,7 @@
 
 import json
 import keyword
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from mainspring.takeover.dvc.names import dataset_name
 from mainspring.takeover.dvc.templates import filled
 
 _SET_IN = (".yaml", ".yml", ".json")
+_LINE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,11 @@ def flow_of(repository: Repository, names: Mapping[str, str]) -> Flow:
         )
     made = _Making(repository=repository, names=names)
     made.read = {dep for stage in stages for dep in stage.deps}
+    made.made = {out for stage in stages for out in (*stage.outs, *stage.plots, *stage.metrics)}
+    for stage in stages:
+        # Parameters are called like their datasets, so these names come before all others.
+        for dep in stage.deps:
+            made.datasets_of(stage, dep)
     steps = [made.step(stage) for stage in stages]
     parts = [HEAD, *(_function(step) for step in steps)]
     parts.append(_pipeline(steps))
@@ -74,6 +81,8 @@ class _Making:
     left_out: list[str] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
     """What any stage depends on."""
+    made: set[str] = field(default_factory=set)
+    """What any stage gives."""
     _taken: set[str] = field(default_factory=lambda: set(RESERVED))
     _given: dict[str, str] = field(default_factory=dict)
     """The variable of each path that a step before gave."""
@@ -96,48 +105,62 @@ class _Making:
         return step
 
     def _depend(self, step: _Step, dep: str) -> None:
-        near = {path: name for path, name in self._given.items() if _meet(path, dep)}
-        step.results |= {name: path for path, name in near.items()}
-        head = self.repository.git.head
-        kept = [path for path in self.repository.outs_at(head) if _meet(path, dep)]
-        for path in kept:
-            if path not in self._given:
-                step.datasets[self._dataset(path)] = path
-        if near or any(path not in self._given for path in kept):
-            return
-        tracked = [path for path in self.repository.paths_at(head) if _meet(dep, path)]
-        code = [path for path in tracked if PurePosixPath(path).suffix in KEPT]
-        for path in code:
+        step.results |= {name: path for path, name in self._given.items() if _meet(path, dep)}
+        step.datasets |= {self._dataset(path): path for path in self.datasets_of(step.stage, dep)}
+        for path in self._code_at(dep):
             # Scripts import what lies beside them, and say so nowhere.
-            folder, _, _name = path.rpartition("/")
-            beside = path.endswith(".py") and folder
-            step.files.append(f"{folder}/*.py" if beside else path)
-        if not tracked or len(code) < len(tracked):
+            folder = path.rpartition("/")[0]
+            step.files.append(f"{folder}/*.py" if folder and path.endswith(".py") else path)
+
+    def datasets_of(self, stage: Stage, dep: str) -> list[str]:
+        """The paths of data that a dependency is, or has in it, and that no stage makes."""
+        kept = self.repository.outs_at(self.repository.git.head)
+        found = [path for path in kept if _meet(path, dep) and path not in self.made]
+        is_made = any(_meet(path, dep) for path in self.made)
+        tracked = self._tracked_at(dep)
+        if not found and not is_made and (not tracked or len(self._code_at(dep)) < len(tracked)):
             name = self._dataset(dep)
-            step.datasets[name] = dep
             self.left_out.append(
-                f"{dep}, which stage {step.stage.name!r} reads, is no version here: "
-                f"mainspring data add {name} {dep}"
+                f"{dep}, which stage {stage.name!r} reads, is no version here: "
+                f"mainspring data add {self.names.get(dep) or name} {dep}"
             )
+            return [dep]
+        for path in found:
+            self._dataset(path)
+        return found
+
+    def _tracked_at(self, dep: str) -> list[str]:
+        return [p for p in self.repository.paths_at(self.repository.git.head) if _is_in(p, dep)]
+
+    def _code_at(self, dep: str) -> list[str]:
+        """The files of a dependency that a run has with its code."""
+        found = [p for p in self._tracked_at(dep) if PurePosixPath(p).suffix in KEPT]
+        return [path for path in found if not any(_is_in(path, made) for made in self.made)]
 
     def _dataset(self, path: str) -> str:
         if path not in self._datasets:
-            self._datasets[path] = self._new(self.names.get(path) or dataset_name(path))
+            name = self.names.get(path) or dataset_name(path)
+            self._datasets[path] = self._new(name)
+            if self._datasets[path] != name:
+                self.left_out.append(
+                    f"the name of {name!r}, which can't be a parameter's: run the pipeline with "
+                    f"--data {self._datasets[path]}={name}"
+                )
         return self._datasets[path]
 
     def _set(self, step: _Step, file: str, keys: Sequence[str]) -> None:
         """Make parameters of the pipeline of what has a plain value; the rest stays in its file."""
-        content = self.repository.text(self.repository.git.head, file)
+        content = None
+        if file.endswith(_SET_IN):
+            content = self.repository.text(self.repository.git.head, file)
         found = list(_leaves(content, keys)) if isinstance(content, dict) else []
-        stays = not found
         for key, value in found:
-            if not isinstance(value, bool | int | float | str) or not file.endswith(_SET_IN):
-                stays = True
-                continue
-            where = (file, key)
-            if where not in self._params:
-                self._params[where] = self._new(key)
-            step.params[self._params[where]] = (file, key, value)
+            if _is_plain(value):
+                where = (file, key)
+                if where not in self._params:
+                    self._params[where] = self._new(key)
+                step.params[self._params[where]] = (file, key, value)
+        stays = not found or not all(_is_plain(value) for _key, value in found)
         if stays and file in self.repository.paths_at(self.repository.git.head):
             step.files.append(file)
 
@@ -158,11 +181,19 @@ def _leaves(content: Mapping[str, Any], keys: Sequence[str]) -> Iterator[tuple[s
         try:
             value = filled(f"${{{key}}}", content)
         except Invalid:
+            yield key, None
             continue
         if isinstance(value, dict):
             yield from _leaves(content, [f"{key}.{inner}" for inner in value])
         else:
             yield key, value
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value can be a parameter's default, written as Python."""
+    return isinstance(value, bool | int | str) or (
+        isinstance(value, float) and math.isfinite(value)
+    )
 
 
 def _in_order(stages: Sequence[Stage]) -> list[Stage]:
@@ -195,6 +226,10 @@ def _meet(one: str, other: str) -> bool:
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
 def _function(step: _Step) -> str:
     stage = step.stage
     options = []
@@ -223,7 +258,7 @@ def _function(step: _Step) -> str:
     return STEP.substitute(
         options=f"({', '.join(options)})" if options else "",
         name=step.name,
-        given=", ".join(given),
+        given=_given(step.name, given, _of_many(returned)),
         returned=_of_many(returned),
         doc=_doc(stage),
         puts="".join(f"        {put}\n" for put in puts),
@@ -231,6 +266,14 @@ def _function(step: _Step) -> str:
         where=where,
         gives=gives and f"        return {gives}\n",
     )
+
+
+def _given(name: str, given: Sequence[str], returned: str) -> str:
+    """The parameters on one line, or on one each where the line would be too long."""
+    line = ", ".join(given)
+    if len(f"def {name}({line}) -> {returned}:") <= _LINE:
+        return line
+    return "\n" + "".join(f"    {each},\n" for each in given)
 
 
 def _of_many(types: Sequence[str]) -> str:
@@ -241,7 +284,8 @@ def _of_many(types: Sequence[str]) -> str:
 
 def _doc(stage: Stage) -> str:
     text = stage.description or f"The stage `{stage.name}`."
-    return text.replace("\\", "\\\\").replace('"""', "'''").strip()
+    text = text.replace("\\", "\\\\").replace('"""', "'''").strip()
+    return f"{text} " if text.endswith('"') else text
 
 
 def _pipeline(steps: Sequence[_Step]) -> str:
@@ -253,9 +297,13 @@ def _pipeline(steps: Sequence[_Step]) -> str:
     ]
     lines = []
     for step in steps:
-        call = f"{step.name}({', '.join((*step.datasets, *step.results, *step.params))})"
         names = ", ".join((*step.gives, *step.measures))
-        lines.append(f"    {f'{names} = ' if names else ''}{call}\n")
+        start = f"    {f'{names} = ' if names else ''}{step.name}("
+        given_to = (*step.datasets, *step.results, *step.params)
+        line = f"{start}{', '.join(given_to)})\n"
+        if len(line) > _LINE:
+            line = f"{start}\n" + "".join(f"        {each},\n" for each in given_to) + "    )\n"
+        lines.append(line)
     used = {name for step in steps for name in step.results}
     ends = [name for step in steps for name in (*step.gives, *step.measures) if name not in used]
     return FOOT.substitute(

@@ -78,6 +78,10 @@ class Git:
                 found[name] = commit.decode().strip()
         return found
 
+    def experiments(self) -> int:
+        """How many experiments DVC keeps beside the history."""
+        return len(self._run("for-each-ref", "refs/exps", "--format=%(refname)").splitlines())
+
     def branches(self) -> dict[str, str]:
         """The newest commit of each local branch, by name."""
         text = self._run(
@@ -139,7 +143,7 @@ class Git:
             head, _, path = entry.partition(b"\t")
             fields = head.split()
             if len(fields) == 3 and fields[1] == b"blob":
-                found[path.decode(errors="surrogateescape")] = fields[2].decode()
+                found[path.decode(errors="replace")] = fields[2].decode()
         return found
 
     def commit(self, id_: str) -> Commit:
@@ -223,7 +227,7 @@ def _commit(part: bytes) -> tuple[Commit, list[Change]]:
         known = [None if blob == _NOTHING else blob for blob in blobs]
         changes.append(
             Change(
-                path=path.decode(errors="surrogateescape"),
+                path=path.decode(errors="replace"),
                 before=tuple(known[:-1]),
                 after=known[-1],
             )

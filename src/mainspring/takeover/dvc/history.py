@@ -137,6 +137,8 @@ class Repository:
     def _tips(self, all_branches: bool) -> list[str]:
         if self.git.is_shallow:
             self._leave("what is older than this shallow clone: `git fetch --unshallow` brings it")
+        if experiments := self.git.experiments():
+            self._leave(f"DVC's experiments, {experiments} of them, that were not committed")
         for path in self.git.uncommitted(PATTERNS):
             self._leave(f"{path} as it is now: it was changed and not committed")
         tips = [self.git.head, *self.git.tags().values()]

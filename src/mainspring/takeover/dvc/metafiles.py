@@ -78,6 +78,8 @@ def read_dvc_file(data: bytes, path: str) -> Locked:
     folder = joined(str(PurePosixPath(path).parent), document.get("wdir") or ".")
     found = list(_outs(document.get("outs"), folder, path))
     left_out = [each for each in found if isinstance(each, str)]
+    if document.get("cmd"):
+        left_out.append(f"{path}: the command that made it: {document['cmd']}")
     for dep in document.get("deps") or []:
         source = dep.get("repo", {}).get("url") if isinstance(dep.get("repo"), dict) else None
         left_out.append(f"{path}: that it was imported from {source or dep.get('path')}")
@@ -126,6 +128,7 @@ def read_declared(data: bytes, path: str, load: Callable[[str], Any]) -> Declare
         try:
             for name, each in expanded({"stages": {group: stage}}, known, beside):
                 stages.append(_stage(name, each, here))
+                left_out += _unlike(path, name, each)
         except (Invalid, AttributeError, TypeError) as error:
             left_out.append(f"{path}: the stage {group!r}: {error}")
     return Declared(
@@ -171,6 +174,16 @@ def _stage(name: str, stage: dict[str, Any], here: str) -> Stage:
     )
 
 
+def _unlike(where: str, name: str, stage: dict[str, Any]) -> Iterator[str]:
+    """What a stage asks for that steps here don't know."""
+    if stage.get("frozen"):
+        yield f"{where}: that the stage {name!r} is frozen"
+    for each in stage.get("outs") or []:
+        for out, options in each.items() if isinstance(each, dict) else ():
+            if isinstance(options, dict) and options.get("persist"):
+                yield f"{where}: that {out} of stage {name!r} persists between runs"
+
+
 def _paths(listed: Any) -> Iterator[str]:
     for each in listed or []:
         yield from each if isinstance(each, dict) else [str(each)]
@@ -182,7 +195,9 @@ def _outs(listed: Any, folder: str, where: str) -> Iterator[Out | str]:
         path = joined(folder, str(each.get("path", "")))
         md5 = _MD5.match(str(each.get("md5", "")))
         files = each.get("files")
-        if "://" in str(each.get("path", "")) or path.startswith(("/", "..")):
+        if path in ("", "."):
+            yield f"{where}: an out that names no path"
+        elif "://" in str(each.get("path", "")) or path.startswith(("/", "..")):
             yield f"{where}: {each['path']} lies outside the repository"
         elif md5 is None and not files:
             yield f"{where}: {path} has no md5, so nothing says what its bytes are"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
+from mainspring.datasets.requests import NAME_PATTERN
 from mainspring.kernel.errors import Conflict, Invalid
 
 
@@ -35,6 +36,13 @@ def named(
             raise Invalid(
                 f"there is no data at {path!r}",
                 hint=f"There is data at {', '.join(every) or 'none'}.",
+            )
+    for name in given.values():
+        if not re.fullmatch(NAME_PATTERN, name) or len(name) > 200:
+            raise Invalid(
+                f"{name[:80]!r} can't name a dataset",
+                code="bad_name",
+                hint="Use letters, digits, `_`, `.` and `-`, beginning with a letter or digit.",
             )
     names = {path: given.get(path) or dataset_name(path) for path in every}
     taken: dict[str, str] = {}

@@ -145,8 +145,7 @@ class Objects:
         self, items: Sequence[tuple[str, str]], out: Out, near: Mapping[str, Digest]
     ) -> None:
         """Store those of some objects together that lie as sound files in a folder here."""
-        places = [place.find(md5) for md5, _path in items for place in self.places[:1]]
-        there = [(md5, path, file) for (md5, path), file in zip(items, places, strict=True) if file]
+        there = [(md5, path, file) for md5, path in items if (file := self._file_of(md5))]
 
         def stamp(each: tuple[str, str, Path]) -> Stamp | None:
             return stamp_if_sound(each[2], each[0], is_legacy=out.is_legacy)
@@ -163,6 +162,9 @@ class Objects:
             if after == mark:
                 self._sizes[md5] = mark.size_bytes
                 self.name(md5, digest)
+
+    def _file_of(self, md5: str) -> Path | None:
+        return next((file for place in self.places if (file := place.find(md5))), None)
 
     def _size(self, md5: str) -> int:
         if md5 not in self._sizes:

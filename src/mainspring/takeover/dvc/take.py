@@ -12,7 +12,7 @@ from mainspring.blobs.trees import put_manifest
 from mainspring.datasets.requests import ListDatasets
 from mainspring.domain.dataset import DatasetVersion
 from mainspring.kernel.digests import Digest
-from mainspring.kernel.errors import Corrupt, Invalid, NotFound
+from mainspring.kernel.errors import Conflict, Corrupt, Invalid, NotFound
 from mainspring.takeover.dvc.history import Repository, State
 from mainspring.takeover.dvc.metafiles import Out
 from mainspring.takeover.dvc.names import named
@@ -33,6 +33,7 @@ class _Taking:
     objects: Objects
     report: DvcTakeover
     names: Mapping[str, str]
+    given: Mapping[str, str]
     writes: bool
     say: Callable[[str], None]
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -69,6 +70,7 @@ def take_over(
         objects=Objects(home=home, places=repository.places),
         report=report,
         names=named((state.out.path for state in states), head, names or {}),
+        given=names or {},
         writes=not dry_run,
         say=say,
     )
@@ -86,9 +88,15 @@ def _take_states(taking: _Taking, states: list[State], head: Mapping[str, Out]) 
     known = {name: _origins(taking.home, name) for name in dict.fromkeys(taking.names.values())}
     # Versions are numbered without gaps.
     before = {each.name: each.version_count for each in taking.home.call(ListDatasets())}
+    _refuse_strangers(taking, {name for name in before if name in known and not known[name]})
+    paths: dict[tuple[str, str], str] = {}
     for at, state in enumerate(states, 1):
         name = taking.names[state.out.path]
         taken = taking.report.datasets[state.out.path]
+        other = paths.setdefault((name, state.origin), state.out.path)
+        if other != state.out.path:
+            _miss(taking, state, head, (f"{other} has that name too: give one of them by --name",))
+            continue
         number = known[name].get(state.origin)
         if number is None:
             taking.say(f"{at} of {len(states)}: {state.out.path} at {state.commit.short}")
@@ -108,6 +116,17 @@ def _take_states(taking: _Taking, states: list[State], head: Mapping[str, Out]) 
         taken.found += 1
         taken.newest = max(taken.newest or 0, number)
         taking.numbers[name, state.out.key] = number
+
+
+def _refuse_strangers(taking: _Taking, names: set[str]) -> None:
+    """Have people say so if versions are to go on top of a dataset that did not come from DVC."""
+    for path, name in taking.names.items():
+        if name in names and path not in taking.given:
+            raise Conflict(
+                f"there is a dataset {name!r} here already, which was not taken over",
+                code="name_taken",
+                hint=f"Give another name, or that one if it is the same data: --name {path}=NAME",
+            )
 
 
 def _take(taking: _Taking, name: str, state: State) -> DatasetVersion | None:

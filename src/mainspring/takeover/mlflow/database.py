@@ -26,12 +26,14 @@ from mainspring.domain.run import (
     RunId,
     RunStatus,
 )
+from mainspring.takeover.mlflow.database_traces import traces_of_rows
 from mainspring.takeover.mlflow.folders import files_at
 from mainspring.takeover.mlflow.source import (
     UNSTORED,
     SourceFile,
     SourceLoggedModel,
     SourceRun,
+    SourceTrace,
     SourceVersion,
     instant,
     instant_or_start,
@@ -39,13 +41,13 @@ from mainspring.takeover.mlflow.source import (
 from mainspring.takeover.queries.mlflow import MlflowTables
 
 _POINTS_AT_ONCE = 10_000
+_TRACES_AT_ONCE = 20
 _MODEL_STATUS = {
     2: LoggedModelStatus.READY,
     3: LoggedModelStatus.FAILED,
 }
 # Tables of what is not carried over, by what it is called in a report.
 _LEFT = {
-    "traces": "trace_info",
     "webhooks": "webhooks",
     "evaluation datasets": "evaluation_datasets",
     "scorers": "scorers",
@@ -141,6 +143,13 @@ class DatabaseSource:
                 for row in rows
             ]
 
+    def traces(self, experiment: str) -> Iterator[list[SourceTrace]]:
+        for rows in self._tables.pages("trace_info", "request_id", experiment):
+            for start in range(0, len(rows), _TRACES_AT_ONCE):
+                yield traces_of_rows(
+                    self._tables, experiment, rows[start : start + _TRACES_AT_ONCE]
+                )
+
     def models(self) -> list[RegisteredModel]:
         rows = self._tables.rows_here("registered_models", "name")
         tags = _by_name(self._tables.rows_here("registered_model_tags", "name"))
@@ -203,6 +212,9 @@ class DatabaseSource:
 
     def version_files(self, version: SourceVersion) -> list[SourceFile]:
         return files_at(version.location, self._root)
+
+    def trace_files(self, trace: SourceTrace) -> list[SourceFile]:
+        return files_at(trace.location, self._root) if trace.location else []
 
     def left_behind(self) -> Mapping[str, int]:
         found = {what: self._tables.count(table) for what, table in _LEFT.items()}

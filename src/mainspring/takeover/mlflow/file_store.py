@@ -31,6 +31,7 @@ from mainspring.takeover.mlflow.source import (
     SourceFile,
     SourceLoggedModel,
     SourceRun,
+    SourceTrace,
     SourceVersion,
     instant,
     instant_or_start,
@@ -136,6 +137,13 @@ class FileStoreSource:
 
     def version_files(self, version: SourceVersion) -> list[SourceFile]:
         return files_at(version.location, self._artifact_root)
+
+    def traces(self, experiment: str) -> Iterator[list[SourceTrace]]:
+        """None: `left_behind` counts them."""
+        return iter(())
+
+    def trace_files(self, trace: SourceTrace) -> list[SourceFile]:
+        return files_at(trace.location, self._artifact_root)
 
     def left_behind(self) -> Mapping[str, int]:
         count = sum(len(_folders(folder / "traces")) for folder in self._folders.values())

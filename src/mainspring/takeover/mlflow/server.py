@@ -22,17 +22,27 @@ from mainspring.takeover.mlflow.source import (
     SourceFile,
     SourceLoggedModel,
     SourceRun,
+    SourceTrace,
     SourceVersion,
+)
+from mainspring.takeover.mlflow.traces import (
+    LOCATION_TAG,
+    has_spans_in_store,
+    span_of,
+    trace_of,
 )
 
 if TYPE_CHECKING:
     import httpx
 
 _API = "/api/2.0/mlflow"
+_API3 = "/api/3.0/mlflow"
+_TRACE_SPANS = "/ajax-api/2.0/mlflow/get-trace-artifact"
 _PROXY = "/api/2.0/mlflow-artifacts/artifacts"
 _DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 _BUSY = (429, 502, 503, 504)
 _RUNS_AT_ONCE = 200
+_TRACES_AT_ONCE = 50
 _POINTS_AT_ONCE = 10_000
 _SECONDS = 120.0
 
@@ -108,6 +118,32 @@ class ServerSource:
             # Servers before 3.0 know no logged models.
             return
 
+    def traces(self, experiment: str) -> Iterator[list[SourceTrace]]:
+        place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
+        # The oldest first: what begins meanwhile comes last, and shifts no page.
+        body = {
+            "locations": [place],
+            "max_results": _TRACES_AT_ONCE,
+            "order_by": ["timestamp_ms ASC"],
+        }
+        try:
+            for page in self._posted(f"{_API3}/traces/search", body, "traces"):
+                yield [self._trace(each, experiment) for each in page]
+        except NotFound:
+            # Servers before 3.0 show traces in another way; their databases are read.
+            return
+
+    def _trace(self, info: Json, experiment: str) -> SourceTrace:
+        id_, tags = info["trace_id"], info.get("tags") or {}
+        spans = []
+        if has_spans_in_store(tags):
+            # In this call, and no other, spans are as the database has them.
+            found = self._json("GET", _TRACE_SPANS, params={"request_id": id_})
+            spans = [span_of(each, id_) for each in found.get("spans", [])]
+        trace = trace_of(info, experiment, spans=spans, tags=tags)
+        # Which runs it was linked with is not shown; the one that it was made in is in its metadata.
+        return SourceTrace(trace=trace, runs=(), location=tags.get(LOCATION_TAG, ""))
+
     def models(self) -> list[RegisteredModel]:
         path = f"{_API}/registered-models/search"
         found: dict[str, RegisteredModel] = {}
@@ -169,26 +205,22 @@ class ServerSource:
             if each.path.startswith(prefix)
         ]
 
+    def trace_files(self, trace: SourceTrace) -> list[SourceFile]:
+        if not trace.location:
+            return []
+        if not _is_proxied(trace.location):
+            raise Invalid(
+                "its files are not behind the server; read its database, where they can be reached",
+                code="files_elsewhere",
+            )
+        return self._proxied(trace.location)
+
     def left_behind(self) -> Mapping[str, int]:
         try:
             hooks = self._json("GET", f"{_API}/webhooks").get("webhooks", [])
         except (NotFound, Invalid, Denied, Unavailable):
             hooks = []
-        found = {"webhooks": len(hooks)}
-        found["experiments with traces"] = sum(
-            self._has_traces(each.id) for each in self.experiments()
-        )
-        return {what: count for what, count in found.items() if count}
-
-    def _has_traces(self, experiment: str) -> bool:
-        place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
-        try:
-            body = {"locations": [place], "max_results": 1}
-            return bool(
-                self._json("POST", "/api/3.0/mlflow/traces/search", json=body).get("traces")
-            )
-        except (NotFound, Invalid):
-            return False
+        return {"webhooks": len(hooks)} if hooks else {}
 
     def _run_of(self, id_: str) -> Run:
         found = self._json("GET", f"{_API}/runs/get", params={"run_id": id_})["run"]

@@ -8,6 +8,7 @@ from typing import BinaryIO, Protocol
 from mainspring.domain.logged_model import LoggedModel
 from mainspring.domain.model import ModelVersion, RegisteredModel
 from mainspring.domain.run import Experiment, MetricPoints, Run
+from mainspring.domain.trace import Trace
 from mainspring.kernel.digests import Digest
 
 UNSTORED = Digest("")
@@ -47,6 +48,15 @@ class SourceVersion:
     location: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTrace:
+    """A trace with its spans, the runs that it is linked with, and where MLflow keeps its files."""
+
+    trace: Trace
+    runs: tuple[str, ...]
+    location: str
+
+
 class Source(Protocol):
     """An MLflow to read; every method may be called again. Raises `Unavailable`, `Invalid`."""
 
@@ -64,6 +74,10 @@ class Source(Protocol):
 
     def logged_models(self, experiment: str) -> Iterator[list[SourceLoggedModel]]: ...
 
+    def traces(self, experiment: str) -> Iterator[list[SourceTrace]]:
+        """Pages of traces."""
+        ...
+
     def models(self) -> list[RegisteredModel]: ...
 
     def versions(self, model: str) -> list[SourceVersion]: ...
@@ -75,6 +89,8 @@ class Source(Protocol):
     def model_files(self, model: SourceLoggedModel) -> list[SourceFile]: ...
 
     def version_files(self, version: SourceVersion) -> list[SourceFile]: ...
+
+    def trace_files(self, trace: SourceTrace) -> list[SourceFile]: ...
 
     def left_behind(self) -> Mapping[str, int]:
         """What is there and is not carried over, by its kind."""

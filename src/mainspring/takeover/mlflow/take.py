@@ -9,23 +9,33 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mainspring.domain.run import Experiment, ExperimentId, MetricPoints
+from mainspring.kernel.codec import encode
 from mainspring.kernel.errors import Invalid, NotFound
 from mainspring.takeover.home import Home
 from mainspring.takeover.mlflow.home import stored
 from mainspring.takeover.mlflow.registry import take_registry
 from mainspring.takeover.mlflow.report import Takeover, Tally
-from mainspring.takeover.mlflow.source import Source, SourceFile, SourceLoggedModel, SourceRun
+from mainspring.takeover.mlflow.source import (
+    Source,
+    SourceFile,
+    SourceLoggedModel,
+    SourceRun,
+    SourceTrace,
+)
 from mainspring.takeover.requests import (
+    TakenTrace,
     TakeOverExperiment,
     TakeOverFiles,
     TakeOverLoggedModels,
     TakeOverPoints,
     TakeOverRuns,
+    TakeOverTraces,
 )
-from mainspring.tracking.artifacts import root_of_model, root_of_run
+from mainspring.tracking.artifacts import root_of_model, root_of_run, root_of_trace
 from mainspring.tracking.requests import ListArtifacts
 
 _POINTS_AT_ONCE = 20_000
+_BYTES_AT_ONCE = 8 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +80,8 @@ def _take_experiment(taking: _Taking, experiment: Experiment) -> None:
         _take_models(taking, here, models)
     for runs in taking.source.runs(experiment.id):
         _take_runs(taking, here, runs)
+    for traces in taking.source.traces(experiment.id):
+        _take_traces(taking, here, traces)
 
 
 def _take_models(taking: _Taking, here: ExperimentId, models: Sequence[SourceLoggedModel]) -> None:
@@ -98,6 +110,36 @@ def _take_runs(taking: _Taking, here: ExperimentId, runs: Sequence[SourceRun]) -
     for each in runs:
         root = root_of_run(here, each.run.id)
         _take_files(taking, root, f"run {each.run.id}", partial(taking.source.run_files, each))
+
+
+def _take_traces(taking: _Taking, here: ExperimentId, traces: Sequence[SourceTrace]) -> None:
+    added = 0
+    moved = [
+        TakenTrace(trace=replace(each.trace, experiment=here), runs=each.runs) for each in traces
+    ]
+    for part in _bounded(moved) if taking.writes else ():
+        added += taking.home.call(TakeOverTraces(experiment=here, traces=part))
+    taking.tally.count("traces", len(traces), added)
+    taking.tally.count("spans", sum(len(each.trace.spans) for each in traces), None)
+    for each in traces:
+        root = root_of_trace(here, each.trace.id)
+        what = f"trace {each.trace.id}"
+        _take_files(taking, root, what, partial(taking.source.trace_files, each))
+
+
+def _bounded(traces: Sequence[TakenTrace]) -> Iterator[tuple[TakenTrace, ...]]:
+    """Traces in parts that fit into a request; a large one goes by itself."""
+    part: list[TakenTrace] = []
+    size = 0
+    for each in traces:
+        length = len(encode(each))
+        if part and size + length > _BYTES_AT_ONCE:
+            yield tuple(part)
+            part, size = [], 0
+        part.append(each)
+        size += length
+    if part:
+        yield tuple(part)
 
 
 def _parts(series: Iterator[MetricPoints]) -> Iterator[list[MetricPoints]]:

@@ -10,13 +10,15 @@ from mainspring.domain.logged_model import LoggedModel
 from mainspring.domain.model import is_prompt
 from mainspring.domain.request import Request
 from mainspring.domain.run import Artifact, Experiment, Metric, Run
+from mainspring.domain.trace import Trace
 from mainspring.kernel.errors import Invalid, MainspringError, NotFound
 from mainspring.registry.requests import GetModel, GetModelVersion
 from mainspring.takeover.home import Home
 from mainspring.takeover.mlflow.home import digest_over_there
 from mainspring.takeover.mlflow.registry import CARRIED_AS, RESERVED
-from mainspring.takeover.mlflow.source import Source, SourceFile, SourceVersion
-from mainspring.tracking.artifacts import root_of_model, root_of_run
+from mainspring.takeover.mlflow.source import Source, SourceFile, SourceTrace, SourceVersion
+from mainspring.traces.requests import GetTraces
+from mainspring.tracking.artifacts import root_of_model, root_of_run, root_of_trace
 from mainspring.tracking.requests import (
     GetExperiment,
     GetLoggedModel,
@@ -74,6 +76,44 @@ def _of_experiment(
             yield from _of_run(home, each.run, run, theirs.get(run.id, {}))
             root = root_of_run(here.id, run.id)
             yield from _of_files(home, root, f"run {run.id}", partial(source.run_files, each))
+    for traces in source.traces(experiment.id):
+        yield from _of_traces(home, here, traces)
+        for trace in traces:
+            root = root_of_trace(here.id, trace.trace.id)
+            what = f"trace {trace.trace.id}"
+            yield from _of_files(home, root, what, partial(source.trace_files, trace))
+
+
+def _of_traces(home: Home, here: Experiment, traces: Sequence[SourceTrace]) -> Iterator[str]:
+    ours = {
+        trace.id: trace
+        for trace in home.call(
+            GetTraces(traces=tuple(each.trace.id for each in traces), with_spans=True)
+        )
+    }
+    for each in traces:
+        what = f"trace {each.trace.id}"
+        trace = ours.get(each.trace.id)
+        if trace is None or trace.experiment != here.id:
+            yield f"{what} is not here"
+            continue
+        yield from _of_trace(what, each.trace, trace)
+
+
+def _of_trace(what: str, theirs: Trace, ours: Trace) -> Iterator[str]:
+    for name in ("state", "started_at", "ended_at", "client_request_id"):
+        if getattr(theirs, name) != getattr(ours, name):
+            yield f"{what}: its {name} is {getattr(theirs, name)} there, {getattr(ours, name)} here"
+    yield from _missing(what, "tag", theirs.tags, ours.tags)
+    yield from _missing(what, "metadata", theirs.metadata, ours.metadata)
+    spans = {span.id: span for span in ours.spans}
+    for span in theirs.spans:
+        if spans.get(span.id) != span:
+            yield f"{what}: its span {span.id} is not the same here"
+    said = {each.id: each for each in ours.assessments}
+    for assessment in theirs.assessments:
+        if said.get(assessment.id) != assessment:
+            yield f"{what}: its assessment {assessment.name!r} is not the same here"
 
 
 def _of_run(

@@ -41,6 +41,12 @@ _KNOWN = (
     "registered_model_aliases",
     "model_versions",
     "model_version_tags",
+    "trace_info",
+    "trace_tags",
+    "trace_request_metadata",
+    "spans",
+    "assessments",
+    "entity_associations",
 )
 _HERE = "default"
 
