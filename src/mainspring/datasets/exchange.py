@@ -27,9 +27,10 @@ _ALL_VERSIONS = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteVersion:
-    """A version as a remote tells of it. Numbers are each store's own and don't travel."""
+    """A version as a remote tells of it. `number` is that of the store that pushed it; others give it their own."""
 
     dataset: str
+    number: int
     manifest: Digest
     file_count: int
     size_bytes: int
@@ -121,7 +122,7 @@ class RemoteVersions:
             found += [
                 decode(self._objects.get(name), RemoteVersion, what="version") for name in names
             ]
-        return sorted(found, key=lambda each: (each.created_at, each.manifest))
+        return sorted(found, key=lambda each: (each.created_at, each.number, each.manifest))
 
     def _manifests(self, dataset: str) -> set[Digest]:
         """Of the versions that are here, whatever became of them."""
@@ -155,6 +156,7 @@ class RemoteVersions:
 def _told(version: DatasetVersion) -> RemoteVersion:
     return RemoteVersion(
         dataset=version.dataset,
+        number=version.number,
         manifest=version.manifest,
         file_count=version.file_count,
         size_bytes=version.size_bytes,
@@ -169,7 +171,7 @@ def _told(version: DatasetVersion) -> RemoteVersion:
 
 def _name(told: RemoteVersion) -> str:
     """By what it holds, so that pushing a pulled version again is nothing new."""
-    content = replace(told, created_at=datetime.min, created_by="", note="", profile=None)
+    content = replace(told, number=0, created_at=datetime.min, created_by="", note="", profile=None)
     return f"{hex_part(digest_of(content))}.json"
 
 
