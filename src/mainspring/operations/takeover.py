@@ -47,6 +47,14 @@ OPERATIONS = (
         route="POST /takeover/logged-models",
     ),
     Operation(
+        name="takeover.traces",
+        request=requests.TakeOverTraces,
+        run="mainspring.takeover.traces:take_over_traces",
+        permission=Permission.ADMINISTER,
+        kind=Kind.COMMAND,
+        route="POST /takeover/traces",
+    ),
+    Operation(
         name="takeover.model",
         request=requests.TakeOverModel,
         run="mainspring.takeover.models:take_over_model",

@@ -73,6 +73,7 @@ def a_trace(**given: Any) -> Trace:
 
 
 def take(app: App, *traces: Trace, experiment: str = "0", runs: tuple[str, ...] = ()) -> int:
+    app.call(CreateRun(experiment="0"))  # which also makes that experiment
     taken = tuple(TakenTrace(trace=trace, runs=runs) for trace in traces)
     return app.call(TakeOverTraces(experiment=experiment, traces=taken))
 
