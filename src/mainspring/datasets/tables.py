@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mainspring.blobs.local import LocalBlobs
 from mainspring.blobs.port import BlobStore
 from mainspring.blobs.trees import read_manifest
+from mainspring.datasets.references import ENDING, read_reference, scan_reference
 from mainspring.domain.data_type import DataType
 from mainspring.domain.dataset import Column, Manifest, ManifestEntry
 from mainspring.kernel.digests import Digest
@@ -30,6 +31,7 @@ FORMATS = {
     ".tsv": "tsv",
     ".jsonl": "json lines",
     ".ndjson": "json lines",
+    ENDING: "reference",
 }
 """What each ending of a file name says about its content."""
 
@@ -172,9 +174,19 @@ def data_type(dtype: "pl.DataType | Any") -> DataType:
 
 
 def _scan(blobs: BlobStore, entries: tuple[ManifestEntry, ...]) -> "pl.LazyFrame":
+    if format_of(entries[0].path) == "reference":
+        return _scan_reference(blobs, entries)
     return _scan_kind(
         format_of(entries[0].path), [_source(blobs, entry.digest) for entry in entries]
     )
+
+
+def _scan_reference(blobs: BlobStore, entries: tuple[ManifestEntry, ...]) -> "pl.LazyFrame":
+    if len(entries) > 1:
+        raise Invalid(
+            "a version has one pinned reference, not several", code="mixed_formats", hint=_ONE_KIND
+        )
+    return scan_reference(read_reference(blobs.read(entries[0].digest)))
 
 
 def _source(blobs: BlobStore, digest: Digest) -> Any:

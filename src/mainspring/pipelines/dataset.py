@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mainspring.blobs.port import BlobStore
 from mainspring.blobs.trees import lay_out, read_manifest
+from mainspring.datasets.references import ENDING
 from mainspring.domain.dataset import ManifestEntry
 from mainspring.domain.times import Times
 from mainspring.kernel.digests import Digest
@@ -174,6 +175,12 @@ class Dataset:
                 hint="`mainspring data checkout` fetches them; a mainspring:// address streams them.",
             )
         blobs = self._blobs
+        if any(entry.path.endswith(ENDING) for entry in self.entries()):
+            raise Invalid(
+                f"{self.name} version {self.number} is a pinned reference: its files lie elsewhere",
+                code="pinned_reference",
+                hint="Read it as a table: read() or scan(), `mainspring data get`.",
+            )
         return {entry.path: blobs.path_of(entry.digest).resolve() for entry in self.entries()}
 
     def _timed_join(

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import msgspec
 
+from mainspring.blobs.port import BlobStore
+from mainspring.blobs.trees import read_manifest
+from mainspring.datasets.references import ENDING
 from mainspring.domain.dataset import DatasetVersion
 from mainspring.domain.table_diff import TableDiff
 from mainspring.kernel.codec import decode, encode
-from mainspring.kernel.errors import KINDS, MainspringError, Unavailable
+from mainspring.kernel.errors import KINDS, Invalid, MainspringError, Unavailable
 
 _NICENESS = 10
 
@@ -73,6 +76,18 @@ def compare_apart(order: Order, *, seconds: float) -> TableDiff | None:
     return answer.found
 
 
+def _refuse_references(blobs: BlobStore, order: Order) -> None:
+    """A server opens no files and databases because somebody's data names them."""
+    for version in (order.before, order.after):
+        entries = read_manifest(blobs, version.manifest).entries
+        if order.with_rows and any(entry.path.endswith(ENDING) for entry in entries):
+            raise Invalid(
+                f"version {version.number} is a pinned reference, whose rows are compared where it can be read",
+                code="pinned_reference",
+                hint=f"`mainspring data diff {version.dataset} {order.before.number} {order.after.number}`",
+            )
+
+
 def main() -> None:
     """Carry out the order on the input."""
     from mainspring.blobs.local import LocalBlobs
@@ -81,9 +96,11 @@ def main() -> None:
 
     os.nice(_NICENESS)
     order = decode(sys.stdin.buffer.read(), Order, what="order")
+    blobs = LocalBlobs(Path(order.blobs))
     try:
+        _refuse_references(blobs, order)
         found = compare_versions(
-            LocalBlobs(Path(order.blobs)),
+            blobs,
             order.before,
             order.after,
             schema=parse_schema(order.schema) if order.schema else None,

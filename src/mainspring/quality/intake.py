@@ -11,6 +11,7 @@ from mainspring.blobs.port import BlobStore
 from mainspring.blobs.seen import SeenFolders
 from mainspring.datasets.folders import remember, take
 from mainspring.datasets.ingest import Ingested, describe, ingest, ingest_frame
+from mainspring.datasets.references import Reference, put_reference
 from mainspring.datasets.requests import GetDatasetVersion
 from mainspring.datasets.tables import reading_clearly, scan
 from mainspring.domain.check import CheckReport, CheckResult, Severity
@@ -86,6 +87,17 @@ def add_data(
     if seen is not None:
         remember(seen, source, result.version)
     return result
+
+
+def add_reference(
+    call: Call, blobs: BlobStore, dataset: str, reference: Reference, *, note: str = ""
+) -> IntakeResult:
+    """Add a pinned reference as the next version of a dataset; read, profiled and checked like any other.
+
+    Rows that checks keep apart make the version a copy of the others. Raises as `scan_reference` does.
+    """
+    taken = describe(blobs, put_reference(blobs, reference))
+    return _delivered(call, blobs, dataset, taken, note=note, producer=None)
 
 
 def _has_schema(call: Call, dataset: str) -> bool:

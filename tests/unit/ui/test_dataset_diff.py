@@ -5,8 +5,9 @@ from pathlib import Path
 import polars as pl
 
 from mainspring.app import App
+from mainspring.datasets.references import pin_sql
 from mainspring.datasets.requests import ListDatasetVersions
-from mainspring.quality.intake import add_data
+from mainspring.quality.intake import add_data, add_reference
 from mainspring.server.control import create_app_on
 from mainspring.testing.web import Browser
 from mainspring.ui.comparing import compared
@@ -72,3 +73,14 @@ def test_what_takes_too_long_is_left_to_the_command_line(app: App, tmp_path: Pat
 
     assert compared(app, *versions, schema=None, key=None, seconds=0.001) is None
     assert compared(app, *versions, schema=None, key=None) is not None
+
+
+def test_a_server_follows_no_pinned_reference(app: App, tmp_path: Path) -> None:
+    add(app, tmp_path, pl.DataFrame({"id": [1]}))
+    reference = pin_sql("sqlite://", "select 1 as id")
+    add_reference(app.call, app.blobs, "rides", reference)
+
+    with Browser(create_app_on(app)) as browser:
+        page = browser.get("/datasets/rides/diff").text
+
+    assert "version 2 is a pinned reference, whose rows are compared where it can be read" in page

@@ -7,6 +7,7 @@ import click
 from mainspring.cli.commands.data_diff import diff
 from mainspring.cli.commands.data_folders import checkout, status
 from mainspring.cli.commands.data_get import get, path
+from mainspring.cli.commands.data_pin import pin
 from mainspring.cli.commands.data_pointers import find, merge_driver, pointer
 from mainspring.cli.commands.data_remotes import pull, push, verify
 from mainspring.cli.global_options import pass_session
@@ -22,6 +23,7 @@ for _command in (checkout, diff, pull, push, status, verify):
     data.add_command(_command)
 data.add_command(get)
 data.add_command(path)
+data.add_command(pin)
 for _pointing in (pointer, merge_driver, find):
     data.add_command(_pointing)
 

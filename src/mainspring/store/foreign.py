@@ -1,0 +1,95 @@
+"""Asking other people's databases: one query, read only, its result as a table."""
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from mainspring.kernel.errors import Invalid, NotFound, Unavailable
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def check_address(url: str) -> None:
+    """Raise `Invalid` for an address that holds a password, which would be kept and shown, or is none at all."""
+    try:
+        password = make_url(url).password
+    except ArgumentError as error:
+        raise Invalid(
+            f"{url!r} is not the address of a database",
+            code="bad_url",
+            hint="It looks like postgresql+psycopg://user:${DB_PASSWORD}@host/name or sqlite:////folder/file.db.",
+        ) from error
+    if password is not None and not _VARIABLE.fullmatch(str(password)):
+        raise Invalid(
+            "the address holds a password, which would be recorded",
+            code="secret_in_url",
+            hint="Name a variable instead: user:${DB_PASSWORD}@host.",
+        )
+
+
+def fetch(url: str, query: str) -> "pl.DataFrame":
+    """The result of a query in memory; variables such as `${DB_PASSWORD}` in the address are filled in.
+
+    The transaction is read only where the database has such, and always rolled back. Raises `Unavailable` if the
+    database can't be asked, `Invalid` if it refuses the query.
+    """
+    import polars as pl
+
+    try:
+        engine = create_engine(
+            _VARIABLE.sub(_filled, url), poolclass=NullPool, hide_parameters=True
+        )
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise Invalid(
+            f"{url} can't be opened: {error}",
+            code="no_driver",
+            hint="PostgreSQL needs mainspring[postgres] and an address that begins with postgresql+psycopg://.",
+        ) from error
+    try:
+        connection = engine.connect()
+    except SQLAlchemyError as error:
+        raise Unavailable(
+            f"the database at {url} can't be asked: {_first_line(error)}",
+            code="source_unreachable",
+        ) from error
+    with connection:
+        try:
+            _be_read_only(connection)
+            return pl.read_database(text(query), connection, infer_schema_length=None)
+        except SQLAlchemyError as error:
+            raise Invalid(
+                f"the database refuses the query: {_first_line(error)}", code="bad_query"
+            ) from error
+        finally:
+            connection.rollback()
+
+
+def _be_read_only(connection: Connection) -> None:
+    match connection.dialect.name:
+        case "sqlite":
+            connection.execute(text("PRAGMA query_only = ON"))
+        case "postgresql":
+            connection.execute(text("SET TRANSACTION READ ONLY"))
+
+
+def _filled(found: "re.Match[str]") -> str:
+    name = found.group(1)
+    # Other programs' secrets, which are no settings of ours.
+    value = os.environ.get(name)
+    if value is None:
+        raise NotFound(
+            f"the variable {name} of a database's address is not set", code="variable_missing"
+        )
+    return value
+
+
+def _first_line(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).strip().split("\n")[0][:300]
