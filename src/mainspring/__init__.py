@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mainspring.pipelines.authoring import Pipeline, Step, pipeline, step, when
+    from mainspring.pipelines.authoring import Pipeline, Step, pipeline, step, wait, when
     from mainspring.pipelines.context import StepContext, current_step
     from mainspring.pipelines.dataset import Dataset
     from mainspring.pipelines.evaluate import evaluate
@@ -29,6 +29,7 @@ _HOMES = {
     "evaluate": "mainspring.pipelines.evaluate",
     "pipeline": "mainspring.pipelines.authoring",
     "step": "mainspring.pipelines.authoring",
+    "wait": "mainspring.pipelines.authoring",
     "when": "mainspring.pipelines.authoring",
     "workspace": "mainspring.pipelines.workspace",
 }
@@ -47,6 +48,7 @@ __all__ = [
     "evaluate",
     "pipeline",
     "step",
+    "wait",
     "when",
     "workspace",
 ]

@@ -33,7 +33,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "schema": "Infer, check and read what is expected of data.",
         "import": "Take over what other tools hold.",
         "service": "Read, pause and resume declared services.",
-        "approve": "Say yes or no to a model version for a service.",
+        "approve": "Say yes or no to a run that waits, or to a model version.",
     },
     "Work": {
         "data": "Add, list, compare and check out dataset versions.",
@@ -103,6 +103,7 @@ HAND_WRITTEN = {
     "status": "mainspring.cli.commands.status:status",
     "logs": "mainspring.cli.commands.logs:logs",
     "trace": "mainspring.cli.commands.trace:trace",
+    "approve": "mainspring.cli.commands.approve:approve",
     "audit": "mainspring.cli.commands.audit:audit",
     "rollback": "mainspring.cli.commands.rollback:rollback",
     "fsck": "mainspring.cli.commands.fsck:fsck",

@@ -10,6 +10,7 @@ from mainspring.domain.run import RunId
 from mainspring.kernel.digests import Digest
 
 CHOICE = "mainspring:when"
+WAIT = "mainspring:wait"
 LONGEST_DELAY_SECONDS = 3600.0
 _ITEM = re.compile(r"\[\d+\]")
 
@@ -61,6 +62,30 @@ class Condition:
         return f"the parameter {self.parameter}"
 
 
+class WaitKind(StrEnum):
+    """What a pipeline waits for."""
+
+    APPROVAL = "approval"
+    TIME = "time"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitFor:
+    """What a node waits for. `what` is the question to people, or what happens, as a trigger is on it.
+
+    A time is `delay_seconds` after all before the node has ended, or an instant: `until`, or what the
+    `parameter` is in the run. Anything else is waited for up to `timeout_seconds`.
+    """
+
+    kind: WaitKind
+    what: str = ""
+    delay_seconds: float | None = None
+    until: str | None = None
+    parameter: str | None = None
+    timeout_seconds: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """One call of a step. `step` is `module:qualified_name`.
@@ -69,7 +94,8 @@ class Node:
     those that take a list of results. A parameter in none of them keeps its default. `output_count` is None
     for a step that returns one value. A node with `mapped` parameters is run once for each item of their
     lists, and its result is the list of results. A node with a `choice` runs nothing: its result is the first
-    of its `node_lists["of"]` if the choice's condition holds, else the second.
+    of its `node_lists["of"]` if the choice's condition holds, else the second. One with a `wait` runs nothing
+    either: its result is True once what it waits for is there, False if it was refused or took too long.
 
     A step that failed is tried again `retries` times, the n-th time after `retry_delay_seconds` times
     `retry_backoff` to the power n - 1; if `retry_on` names types of exceptions (`module.qualified_name`),
@@ -98,6 +124,12 @@ class Node:
     files: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     salt: str = ""
+    wait: WaitFor | None = None
+
+    @property
+    def takes_process(self) -> bool:
+        """Whether it runs a user's function, and is no choice or wait."""
+        return self.choice is None and self.wait is None
 
     def delay_after(self, failures: int) -> float:
         """Seconds to wait before the next try, after so many failures."""
@@ -155,6 +187,8 @@ class Graph:
 class PipelineRunState(StrEnum):
     REQUESTED = "requested"
     RUNNING = "running"
+    WAITING = "waiting"
+    """For an approval, a time or an event; no worker holds it."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -166,6 +200,7 @@ class PipelineRunState(StrEnum):
 
 class StepState(StrEnum):
     RUNNING = "running"
+    WAITING = "waiting"
     SUCCEEDED = "succeeded"
     CACHED = "cached"
     FAILED = "failed"
@@ -254,6 +289,31 @@ class PipelineRun:
     verify_cache: float = 0.0
     trigger: str | None = None
     cause_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What a run waits, or waited, for.
+
+    It is over by itself at `until`: then a time has come, and anything else took too long. `approved` says how
+    it was decided, by whom and with what note; `cursor` is the last event that was looked at for it.
+    """
+
+    run: RunId
+    node: str
+    kind: WaitKind
+    what: str
+    since: datetime
+    until: datetime | None = None
+    cursor: int = 0
+    approved: bool | None = None
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    note: str = ""
+
+    @property
+    def is_decided(self) -> bool:
+        return self.approved is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,32 @@ class Source:
         return f"{self.kind.value}: {text}" if text else self.kind.value
 
 
+def event_source(text: str) -> Source:
+    """Read what happens in the store itself, such as `data: rides`; raises `Invalid` for anything else.
+
+    >>> str(event_source("incident: demand serving"))
+    'incident: demand serving'
+    """
+    word, _, rest = (part.strip() for part in text.partition(":"))
+    subject, _, detail = (part.strip() for part in rest.partition(" "))
+    if word not in _IN_STORE or not subject or (detail and word != CauseKind.INCIDENT):
+        raise Invalid(
+            f"{text!r} is nothing that happens in the store",
+            code="bad_event",
+            hint=f"It is one of: {', '.join(f'{each.value}: NAME' for each in _IN_STORE)}.",
+        )
+    return Source(kind=CauseKind(word), subject=subject, detail=detail)
+
+
+_IN_STORE = (
+    CauseKind.DATA,
+    CauseKind.INCIDENT,
+    CauseKind.FINDING,
+    CauseKind.MODEL,
+    CauseKind.CHAMPION,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerSpec:
     """When a pipeline runs by itself, and with what.

@@ -118,6 +118,22 @@ OPERATIONS = (
         route="POST /triggers/{name}/error",
     ),
     Operation(
+        name="wait.has_news",
+        request=requests.HasWaitNews,
+        run="mainspring.triggers.notice:has_wait_news",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="GET /waits/news",
+    ),
+    Operation(
+        name="wait.notice",
+        request=requests.NoticeWaits,
+        run="mainspring.triggers.notice:notice_waits",
+        permission=Permission.OPERATE,
+        kind=Kind.REPORT,
+        route="POST /waits/notice",
+    ),
+    Operation(
         name="trigger.check_hook",
         request=requests.CheckHook,
         run="mainspring.triggers.hooks:check_hook",

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, overload
 from mainspring.domain.pipeline import Graph
 from mainspring.kernel.durations import parse_duration
 from mainspring.kernel.errors import Invalid
-from mainspring.pipelines import tracing
+from mainspring.pipelines import tracing, waiting
 
 R = TypeVar("R")
 
@@ -262,6 +262,35 @@ def when(
     if condition:
         return then()
     return otherwise() if otherwise else None
+
+
+def wait(
+    *after: Any,
+    approval: str | None = None,
+    event: str | None = None,
+    delay: Duration | None = None,
+    until: Any = None,
+    timeout: Duration | None = None,
+) -> bool:
+    """In a pipeline, wait; gives True once what is waited for is there, False if it was refused or took too long.
+
+    after: results of the steps before it; none, and it is waited for from the beginning.
+    approval: a question that somebody answers with `mainspring approve RUN/STEP`.
+    event: what happens in the store, as a trigger is on it: `data: rides`, `incident: demand`.
+    delay, until: so much time after the steps before it, or an instant: text, or a parameter of the pipeline.
+    timeout: how long an approval or event is waited for; without end, if it isn't said.
+
+    What may only follow a yes stands in a branch: `ms.when(ms.wait(report, approval="Is it fine?"), lambda:
+    publish(model))`. A run that waits holds no process. Called outside a pipeline it gives True at once.
+    """
+    what = waiting.wait_for(
+        approval=approval, event=event, delay=delay, until=until, timeout=timeout
+    )
+    tracer = tracing.current()
+    if tracer is None:
+        return True
+    # What the tracer gives stands for a truth that a run will have.
+    return tracer.wait(what, after)  # type: ignore[no-any-return]
 
 
 def pipeline(function: Callable[..., R], /) -> Pipeline[R]:

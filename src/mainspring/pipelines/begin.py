@@ -15,6 +15,7 @@ from mainspring.pipelines.lease_names import (
 from mainspring.pipelines.read import run_of
 from mainspring.pipelines.request_run import request_run
 from mainspring.pipelines.requests import BeginRun, RequestRun, RunLease, TakeStep
+from mainspring.pipelines.waiting import check_no_wait
 from mainspring.store import leases
 from mainspring.store.tx import Tx
 from mainspring.tracking.log import log_batch
@@ -27,6 +28,8 @@ SCHEDULER_TAG = "mainspring.scheduler"
 
 def begin_run(tx: Tx, request: BeginRun) -> PipelineRun:
     """The run of that key: the one there is, or a new one if there is none, or it failed or was cancelled."""
+    if request.scheduler:
+        check_no_wait(request.asked.graph)
     before = queries.run_with_key(tx, request.asked.pipeline, KEY_TAG, request.key)
     if before is not None and before.state not in (
         PipelineRunState.FAILED,

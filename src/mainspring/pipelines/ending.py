@@ -33,6 +33,7 @@ def end_run(
     """Bring a run that is not over to its final state."""
     left = StepState.CANCELLED if state is PipelineRunState.CANCELLED else StepState.INTERRUPTED
     queries.end_running_steps(tx, run.id, left)
+    queries.end_waits(tx, run.id, left)
     queries.change_run(
         tx, run.id, state=state.value, finished_at=tx.now, error=error, outputs=outputs
     )

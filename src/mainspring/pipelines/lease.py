@@ -36,7 +36,9 @@ def take_run(tx: Tx, request: TakeRun) -> RunLease | None:
     duration = timedelta(seconds=request.lease_seconds)
     for id_ in candidates:
         run = run_of(tx, id_, locked=True)
-        if run.state.is_final:
+        if run.state.is_final or (
+            run.state is PipelineRunState.WAITING and not queries.is_woken(tx, id_)
+        ):
             continue
         _free_from_namesake(tx, lease_name(id_), request.holder)
         lease = leases.acquire(tx, lease_name(id_), request.holder, duration)
@@ -75,6 +77,13 @@ def held_run(tx: Tx, lease: RunLease) -> PipelineRun:
             code="lease_lost",
             hint="It was cancelled, or another worker finished it; stop.",
         )
+    if run.state is PipelineRunState.WAITING:
+        # Its lease was given up, and must not be kept alive by a renewal that was under way.
+        raise Conflict(
+            f"the run {run.id} waits, and no worker holds it",
+            code="lease_lost",
+            hint="It is taken again once what it waits for is there.",
+        )
     leases.check(tx, lease_name(run.id), lease.fence)
     if lease.step is not None:
         leases.check(tx, step_lease_name(run.id, lease.step), lease.step_fence)
@@ -112,6 +121,14 @@ def begin(tx: Tx, run: PipelineRun, holder: str) -> None:
             run=run.id,
             holder=holder,
             resumed=resumed,
-            why="its worker's lease ran out" if resumed else run.why,
+            why=_why_begun(run),
         )
     )
+
+
+def _why_begun(run: PipelineRun) -> str:
+    if run.state is PipelineRunState.RUNNING:
+        return "its worker's lease ran out"
+    if run.state is PipelineRunState.WAITING:
+        return "what it waited for is there"
+    return run.why

@@ -66,7 +66,7 @@ def ready(graph: Graph, progress: Progress, *, now: float, cpus: int) -> list[Pa
     idle = not progress.active
     chosen: list[Part] = []
     for node in graph.nodes:
-        if node.choice or not can_begin(node, progress):
+        if not (node.takes_process and can_begin(node, progress)):
             continue
         for part in parts_of(node, progress):
             if free <= 0 and not (idle and not chosen):

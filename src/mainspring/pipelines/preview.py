@@ -69,7 +69,7 @@ class _Preview:
             before = len(self._reasons)
             self._settle()
             for node in self._run.graph.nodes:
-                if node.choice is None and can_begin(node, self._progress):
+                if node.takes_process and can_begin(node, self._progress):
                     for part in parts_of(node, self._progress):
                         if part.id not in self._reasons:
                             self._reasons[part.id] = self._reason(part)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mainspring.domain.dataset import DatasetVersionId
@@ -15,6 +15,8 @@ from mainspring.domain.pipeline import (
     PipelineRunState,
     StepAttempt,
     StepState,
+    Wait,
+    WaitKind,
 )
 from mainspring.domain.run import RunId
 from mainspring.kernel.digests import Digest
@@ -24,8 +26,14 @@ from mainspring.pipelines.lease_names import (
     step_lease_name,
     step_leases,
 )
-from mainspring.store.tables.ledger import leases
-from mainspring.store.tables.pipelines import cache_entries, pipeline_runs, step_logs, steps
+from mainspring.store.tables.ledger import events, leases
+from mainspring.store.tables.pipelines import (
+    cache_entries,
+    pipeline_runs,
+    step_logs,
+    steps,
+    waits,
+)
 from mainspring.store.tables.tracking import run_tags
 from mainspring.store.tx import Tx
 
@@ -92,14 +100,21 @@ def runs(
 
 
 def takeable(tx: Tx, *, holder: str, limit: int, only: str | None = None) -> list[str]:
-    """Ids of runs that wait, whose lease ran out or is `holder`'s; the longest waiting first."""
+    """Ids of runs that were asked for, whose lease ran out or is `holder`'s, or for which what they waited
+    for is there; the longest waiting first."""
     lease = "run:" + pipeline_runs.c.id
     query = (
         select(pipeline_runs.c.id)
         .outerjoin(leases, leases.c.name == lease)
         .where(
-            pipeline_runs.c.state.in_(
-                [PipelineRunState.REQUESTED.value, PipelineRunState.RUNNING.value]
+            or_(
+                pipeline_runs.c.state.in_(
+                    [PipelineRunState.REQUESTED.value, PipelineRunState.RUNNING.value]
+                ),
+                and_(
+                    pipeline_runs.c.state == PipelineRunState.WAITING.value,
+                    _there(tx).where(waits.c.run == pipeline_runs.c.id).exists(),
+                ),
             ),
             or_(leases.c.name.is_(None), leases.c.expires_at <= tx.now, leases.c.holder == holder),
         )
@@ -109,6 +124,74 @@ def takeable(tx: Tx, *, holder: str, limit: int, only: str | None = None) -> lis
     if only is not None:
         query = query.where(pipeline_runs.c.id == only)
     return list(tx.execute(query).scalars())
+
+
+def is_woken(tx: Tx, run_id: str) -> bool:
+    """Whether anything that a run waits for is there, and the run has not heard of it."""
+    return tx.execute(_there(tx).where(waits.c.run == run_id).limit(1)).first() is not None
+
+
+def _there(tx: Tx) -> Any:
+    return select(waits.c.node).where(
+        waits.c.settled.is_(False), or_(waits.c.approved.is_not(None), waits.c.until <= tx.now)
+    )
+
+
+def wait(tx: Tx, run_id: str, node: str) -> Wait | None:
+    row = tx.execute(select(waits).where(waits.c.run == run_id, waits.c.node == node)).one_or_none()
+    return _wait(row) if row else None
+
+
+def waits_of(
+    tx: Tx, *, run: str | None = None, kind: WaitKind | None = None, limit: int
+) -> list[Wait]:
+    """What a run waits or waited for; or what all wait for that is not decided; the longest first."""
+    query = select(waits).order_by(waits.c.since, waits.c.run, waits.c.node).limit(limit)
+    if run is not None:
+        query = query.where(waits.c.run == run)
+    else:
+        query = query.where(waits.c.approved.is_(None), waits.c.settled.is_(False))
+    if kind is not None:
+        query = query.where(waits.c.kind == kind.value)
+    return [_wait(row) for row in tx.execute(query)]
+
+
+def add_wait(tx: Tx, new: Wait) -> None:
+    tx.execute(
+        insert(waits).values(
+            run=new.run,
+            node=new.node,
+            kind=new.kind.value,
+            what=new.what,
+            since=new.since,
+            until=new.until,
+            cursor=new.cursor,
+            approved=new.approved,
+            decided_at=new.decided_at,
+            decided_by=new.decided_by,
+            note=new.note,
+            settled=False,
+        )
+    )
+
+
+def change_wait(tx: Tx, run_id: str, node: str, **values: Any) -> None:
+    tx.execute(update(waits).where(waits.c.run == run_id, waits.c.node == node).values(**values))
+
+
+def end_waits(tx: Tx, run_id: str, state: StepState) -> None:
+    """Nothing is waited for any more in a run that is over."""
+    tx.execute(update(waits).where(waits.c.run == run_id).values(settled=True))
+    tx.execute(
+        update(steps)
+        .where(steps.c.run == run_id, steps.c.state == StepState.WAITING.value)
+        .values(state=state.value, finished_at=tx.now)
+    )
+
+
+def last_event(tx: Tx) -> int:
+    newest: int = tx.execute(select(func.coalesce(func.max(events.c.seq), 0))).scalar_one()
+    return newest
 
 
 def run_with_key(tx: Tx, pipeline: str, tag: str, key: str) -> PipelineRun | None:
@@ -345,6 +428,22 @@ def _entry(row: Row[Any]) -> CacheEntry:
         outputs=row.outputs,
         components=row.components,
         created_at=row.created_at,
+    )
+
+
+def _wait(row: Row[Any]) -> Wait:
+    return Wait(
+        run=RunId(row.run),
+        node=row.node,
+        kind=WaitKind(row.kind),
+        what=row.what,
+        since=row.since,
+        until=row.until,
+        cursor=row.cursor,
+        approved=row.approved,
+        decided_at=row.decided_at,
+        decided_by=row.decided_by,
+        note=row.note,
     )
 
 

@@ -15,6 +15,7 @@ from mainspring.domain.pipeline import (
     StepReason,
     StepState,
     StoredValue,
+    Wait,
 )
 from mainspring.domain.request import Request
 from mainspring.kernel.digests import Digest
@@ -217,6 +218,45 @@ class ExplainRun(Request[tuple[StepReason, ...]], frozen=True, kw_only=True):
 
     run: str
     node: str | None = None
+
+
+class LookAtWait(Request[Wait], frozen=True, kw_only=True):
+    """Begin to wait at a node of a held run, or see whether what it waits for is there.
+
+    One that was decided, or whose time has come, need not be looked at again: its step is to be ended.
+    """
+
+    lease: RunLease
+    node: str
+
+
+class ListWaits(Request[tuple[Wait, ...]], frozen=True, kw_only=True):
+    """What runs wait for, the longest first; of one run also what it waited for."""
+
+    run: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class DecideWait(Request[Wait], frozen=True, kw_only=True):
+    """Say yes or no to a run that waits for an approval; the same answer again changes nothing.
+
+    `step` may be left out if it waits for one approval only. Raises `Conflict` (`already_decided`) if it was
+    decided otherwise, or nobody waits any more.
+    """
+
+    run: str
+    step: str | None = None
+    approved: bool = True
+    note: Annotated[str, Meta(max_length=10_000)] = ""
+
+
+class ParkRun(Request[bool], frozen=True, kw_only=True):
+    """Give up a run that has nothing to do but to wait; False if there is something to do by now.
+
+    It is taken again once what it waits for is there.
+    """
+
+    lease: RunLease
 
 
 class FinishRun(Request[PipelineRun], frozen=True, kw_only=True):

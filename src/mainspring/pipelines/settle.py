@@ -61,7 +61,8 @@ class Settler:
             return Settled(node=node, state=StepState.SKIPPED, why=why)
         if node.choice is not None:
             return self._choose(node, node.choice, progress)
-        if not node.mapped:
+        # What waits ends when what it waits for is there; only the store knows.
+        if node.wait is not None or not node.mapped:
             return None
         if node.id not in progress.widths:
             self._items[node.id] = items = self._lists(node, progress)

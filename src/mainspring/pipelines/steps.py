@@ -54,7 +54,7 @@ def finish_step(tx: Tx, request: FinishStep) -> StepAttempt:
     before = queries.step(tx, run.id, request.node, request.attempt)
     if before is None:
         ended = _add_whole(tx, run, request)
-    elif before.state is StepState.RUNNING:
+    elif before.state in (StepState.RUNNING, StepState.WAITING):
         ended = replace(
             before,
             state=request.state,

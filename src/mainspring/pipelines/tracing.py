@@ -10,6 +10,7 @@ from typing import Any, Protocol, get_origin
 
 from mainspring.domain.pipeline import (
     CHOICE,
+    WAIT,
     Condition,
     Constant,
     DatasetArgument,
@@ -18,6 +19,7 @@ from mainspring.domain.pipeline import (
     NodeOutput,
     ParameterArgument,
     PipelineParameter,
+    WaitFor,
 )
 from mainspring.kernel.errors import Invalid
 from mainspring.pipelines.dataset import Dataset
@@ -112,6 +114,32 @@ class Tracer:
                 self._conditions.pop()
         decided = Condition(wanted=True, output=output, parameter=parameter)
         return self._joined(results, decided, where)
+
+    def wait(self, what: WaitFor, after: tuple[Any, ...]) -> Any:
+        """Add a node that waits once the steps that gave `after` have ended; gives a `Ref` to a truth."""
+        where = caller()
+        sources = [each.source if isinstance(each, Ref) else None for each in after]
+        outputs = tuple(source for source in sources if isinstance(source, NodeOutput))
+        if len(outputs) != len(after):
+            raise Invalid(
+                "wait(): it waits after something that is no step's result",
+                code="bad_wait",
+                hint="Pass what steps returned, before the keywords.",
+                where=where,
+            )
+        node = Node(
+            id=self._name("wait"),
+            step=WAIT,
+            node_outputs={},
+            datasets={},
+            parameters={},
+            constants={},
+            node_lists={"after": outputs} if outputs else {},
+            conditions=tuple(self._conditions),
+            wait=what,
+        )
+        self.nodes.append(node)
+        return Ref(NodeOutput(node=node.id), bool, "what wait() gives")
 
     def _joined(self, results: list[Any], condition: Condition, where: str) -> Any:
         if all(result is None for result in results):

@@ -20,6 +20,7 @@ from mainspring.domain.pipeline import (
     StepState,
     StoredValue,
     ValueKind,
+    Wait,
 )
 from mainspring.domain.request import Call
 from mainspring.kernel.errors import (
@@ -38,6 +39,7 @@ from mainspring.pipelines.fingerprint import Fingerprinter
 from mainspring.pipelines.heart import Heart
 from mainspring.pipelines.plan import (
     Part,
+    can_begin,
     has_ended,
     next_instant,
     picked,
@@ -52,18 +54,22 @@ from mainspring.pipelines.requests import (
     FinishStep,
     GetPipelineRun,
     ListSteps,
+    LookAtWait,
+    ParkRun,
     ReleaseRun,
     RunLease,
     StartStep,
 )
 from mainspring.pipelines.settle import Settler
 from mainspring.pipelines.snapshot import materialise
-from mainspring.pipelines.values import read_evaluation
+from mainspring.pipelines.values import put_json, read_evaluation
 from mainspring.pipelines.zygote import Zygote
 from mainspring.quality.times import declared_times
 from mainspring.tracking.requests import GetRun
 
 FLUSH_SECONDS = 0.3
+LOOK_SECONDS = 2.0
+"""How often it is looked whether what is waited for is there, while other steps are under way."""
 # A step that is killed from outside again and again is the reason, most likely: it takes all memory.
 MAX_INTERRUPTIONS = 20
 _MAX_METRICS = 500
@@ -105,6 +111,8 @@ class RunWork:
         self._failure: str | None = None
         self._known: dict[str, CacheEntry] = {}
         self._is_hurried = False
+        self._waits: dict[str, float] = {}
+        self._told: set[str] = set()
 
     def go(self) -> None:
         """Raises `Conflict` (`lease_lost`) when another worker has the run."""
@@ -232,6 +240,8 @@ class RunWork:
                 return
             if not self._begin_ready():
                 continue
+            if self._has_only_to_wait() and self._call(ParkRun(lease=self._lease)):
+                return
             if all(has_ended(node.id, self._progress) for node in self._run.graph.nodes):
                 self._succeed()
                 return
@@ -246,6 +256,8 @@ class RunWork:
             now = time.monotonic()
             if self._failure is not None:
                 return False
+            if self._look_at_waits(now):
+                continue
             if now > until:
                 # A long row of known results must not keep us from hearing that we should stop.
                 self._is_hurried = True
@@ -255,6 +267,57 @@ class RunWork:
             begun = [self._begin(part) for part in parts]
             if not any(begun):
                 return True
+
+    def _look_at_waits(self, now: float) -> bool:
+        """Begin to wait, or end what waited, where all before it has ended; True if something ended."""
+        ended = False
+        for node in self._run.graph.nodes:
+            if node.wait is None or not can_begin(node, self._progress):
+                continue
+            if now < self._waits.get(node.id, now):
+                continue
+            wait = self._call(LookAtWait(lease=self._lease, node=node.id))
+            self._waits[node.id] = now + LOOK_SECONDS
+            if wait.is_decided:
+                self._end_wait(wait)
+                ended = True
+            elif wait.node not in self._told:
+                self._told.add(wait.node)
+                self._watch(self._waiting_attempt(node.id))
+        return ended
+
+    def _end_wait(self, wait: Wait) -> None:
+        value = put_json(wait.approved, self._blobs)
+        self._progress.done[wait.node] = (value,)
+        attempt = self._waiting_attempt(wait.node)
+        told = f"{wait.decided_by}: {wait.note}" if wait.note else str(wait.decided_by)
+        self._watch(
+            self._call(
+                FinishStep(
+                    lease=self._lease,
+                    node=wait.node,
+                    attempt=attempt.attempt,
+                    state=StepState.SUCCEEDED,
+                    outputs=(value,),
+                    warning=f"{'yes' if wait.approved else 'no'}, by {told}",
+                )
+            )
+        )
+
+    def _waiting_attempt(self, node: str) -> StepAttempt:
+        attempts: tuple[StepAttempt, ...] = self._call(ListSteps(run=self._run.id))
+        return [each for each in attempts if each.node == node][-1]
+
+    def _has_only_to_wait(self) -> bool:
+        """Whether nothing is under way and nothing will be, before what is waited for is there."""
+        now = time.monotonic()
+        return (
+            any(node in self._waits and node not in self._progress.done for node in self._waits)
+            and not self._progress.active
+            and not self._is_hurried
+            and next_instant(self._progress, now) is None
+            and not self._ready(now)
+        )
 
     def _ready(self, now: float) -> list[Part]:
         return ready(self._run.graph, self._progress, now=now, cpus=self._cpus)
@@ -374,7 +437,7 @@ class RunWork:
     def _forks(self) -> Zygote:
         """What steps are forked from, made for the first that isn't found in the cache."""
         if self._zygote is None:
-            nodes = [node for node in self._run.graph.nodes if node.choice is None]
+            nodes = [node for node in self._run.graph.nodes if node.takes_process]
             reached = {
                 part for n in nodes for part in self._fingerprinter.fingerprint(n.step).parts
             }

@@ -20,8 +20,10 @@ from mainspring.reconcile.watching import Files, commit_of
 from mainspring.triggers.requests import (
     CollectCauses,
     FireTrigger,
+    HasWaitNews,
     ListTriggers,
     NoteTriggerError,
+    NoticeWaits,
     ReportCommit,
     ReportFiles,
 )
@@ -70,7 +72,8 @@ class Triggers:
             log.warning("triggers: the store can't be read: %s", error.message)
             return False
         self._any = bool(found)
-        acted = [self._tend(status, now) for status in found if not status.trigger.paused]
+        acted = [self._try(("", "waits"), now, self._notice_waits)]
+        acted += [self._tend(status, now) for status in found if not status.trigger.paused]
         return any(acted)
 
     def _tend(self, status: TriggerStatus, now: datetime) -> bool:
@@ -118,8 +121,11 @@ class Triggers:
             log.warning("%s", what)
         else:
             log.exception("%s", what, exc_info=error)
-        if key[1] != "note" and not _is_passing(error):
+        if key[0] and key[1] != "note" and not _is_passing(error):
             self._try((key[0], "note"), now, self._note, key[0], str(error))
+
+    def _notice_waits(self) -> bool:
+        return self._call(HasWaitNews()) and self._call(NoticeWaits()) > 0
 
     def _note(self, name: str, error: str | None) -> bool:
         self._call(NoteTriggerError(name=name, error=error))

@@ -145,6 +145,14 @@ class NoteTriggerError(Request[None], frozen=True, kw_only=True):
     error: str | None
 
 
+class HasWaitNews(Request[bool], frozen=True, kw_only=True):
+    """Whether anything happened that may be what a run waits for."""
+
+
+class NoticeWaits(Request[int], frozen=True, kw_only=True):
+    """Tell runs that wait for an event that it has happened; gives how many go on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookCall:
     """A call of a webhook as it came: its body, and the headers that say who sent it."""

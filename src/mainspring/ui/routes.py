@@ -53,6 +53,7 @@ ACTIONS: dict[str, ActionFunction] = {
     "/models/{model}/{number}/approval": models.approve,
     "/incidents/{incident}/close": incidents.close,
     "/runs/{run}/cancel": run.cancel,
+    "/runs/{run}/decide": run.decide,
     "/triggers/{trigger}/pause": triggers.pause,
     "/triggers/{trigger}/resume": triggers.resume,
 }

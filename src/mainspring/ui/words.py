@@ -161,6 +161,11 @@ def _work(event: Event, names: Names) -> Markup | None:
             return Markup("{} {}").format("resumed" if resumed else "started", _run(run))
         case events.StepFinished(run=run, node=node, state=state):
             return Markup("finished step {} of {}: {}").format(node, _run(run), _past(state))
+        case events.WaitDecided(run=run, node=node, approved=approved):
+            word = "yes" if approved else "no"
+            return Markup("said {} to {} of {}").format(word, node, _run(run))
+        case events.RunParked(run=run):
+            return Markup("left {} waiting").format(_run(run))
         case events.RunFinished(run=run, state=state):
             return Markup("finished {}: {}").format(_run(run), _past(state))
         case events.GatesEvaluated(version=version, passed=passed):

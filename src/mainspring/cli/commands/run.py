@@ -191,6 +191,8 @@ def told(seen: "StepAttempt | LogLine") -> str:
     if isinstance(seen, LogLine):
         return log_text(seen)
     attempt = f" (try {seen.attempt})" if seen.attempt > 1 else ""
+    if seen.state is StepState.WAITING:
+        return f"{seen.node}: {seen.warning} (mainspring approve {seen.run}/{seen.node})"
     if seen.finished_at is None:
         return f"{seen.node}{attempt}: began"
     seconds = (seen.finished_at - seen.started_at).total_seconds()

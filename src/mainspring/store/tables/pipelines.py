@@ -1,6 +1,7 @@
 """Pipeline runs, their steps, the cache and the logs."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -65,6 +66,26 @@ steps = Table(
     Column("warning", Text),
     PrimaryKeyConstraint("run", "node", "attempt"),
     Index("ix_steps_cache_key", "cache_key"),
+)
+
+waits = Table(
+    "waits",
+    metadata,
+    Column("run", String(64), ForeignKey("pipeline_runs.id"), nullable=False),
+    Column("node", String(200), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant),
+    Column("cursor", BigInteger, nullable=False),
+    Column("approved", Boolean),
+    Column("decided_at", Instant),
+    Column("decided_by", String(200)),
+    Column("note", Text, nullable=False),
+    # Whether its run knows how it was decided, and need not be woken for it.
+    Column("settled", Boolean, nullable=False),
+    PrimaryKeyConstraint("run", "node"),
+    Index("ix_waits_kind_settled", "kind", "settled"),
 )
 
 cache_entries = Table(

@@ -8,14 +8,23 @@ from markupsafe import Markup
 
 from mainspring.domain.actor import Permission
 from mainspring.domain.model import ModelVersion
-from mainspring.domain.pipeline import Node, PipelineRun, StepAttempt, StepState
+from mainspring.domain.pipeline import (
+    Node,
+    PipelineRun,
+    StepAttempt,
+    StepState,
+    Wait,
+    WaitKind,
+)
 from mainspring.domain.run import Metric, Run
 from mainspring.governance.requests import ListEvents
 from mainspring.kernel.errors import NotFound
 from mainspring.pipelines.requests import (
     CancelRun,
+    DecideWait,
     GetPipelineRun,
     ListSteps,
+    ListWaits,
     ReadLogs,
 )
 from mainspring.tracking.requests import GetMetricHistory, GetRun, ListArtifacts
@@ -84,6 +93,8 @@ def run(reader: Reader, asked: Asked) -> Page:
             "made": _made(reader, found),
             "told": told(reader, [e for e in events if e.type != "TrackingChanged"]),
             "causes": reader.ask(ListCauses(run=id_, limit=_CAUSES)).items if found.trigger else (),
+            "waits": [wait for wait in reader.ask(ListWaits(run=id_)) if _is_open(wait, found)],
+            "may_approve": reader.may(Permission.APPROVE),
             "may_cancel": reader.may(Permission.RUN) and not found.state.is_final,
         },
     )
@@ -93,6 +104,23 @@ def cancel(reader: Reader, asked: Asked, fields: dict[str, str]) -> str:
     """Ask the run to stop."""
     reader.ask(CancelRun(run=asked.path["run"]))
     return links.to_run(asked.path["run"])
+
+
+def decide(reader: Reader, asked: Asked, fields: dict[str, str]) -> str:
+    """Say yes or no to what the run waits for."""
+    reader.ask(
+        DecideWait(
+            run=asked.path["run"],
+            step=fields.get("step") or None,
+            approved=fields.get("answer") == "yes",
+            note=fields.get("reason", "").strip()[:2000],
+        )
+    )
+    return links.to_run(asked.path["run"])
+
+
+def _is_open(wait: Wait, found: PipelineRun) -> bool:
+    return wait.kind is WaitKind.APPROVAL and not wait.is_decided and not found.state.is_final
 
 
 def _tracked_only(reader: Reader, id_: str) -> Page:

@@ -1,4 +1,4 @@
-"""Pipelines: triggers."""
+"""Pipelines: triggers; runs that wait."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Triggers, what happened that gave them a reason to run, and the runs that they asked for."""
+    """Triggers, what happened for them, and the runs that they asked for; what runs wait for."""
     op.create_table(
         "triggers",
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -62,3 +62,21 @@ def upgrade() -> None:
     op.create_index(
         "ix_pipeline_runs_trigger_requested_at", "pipeline_runs", ["trigger", "requested_at"]
     )
+    op.create_table(
+        "waits",
+        sa.Column("run", sa.String(length=64), nullable=False),
+        sa.Column("node", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("cursor", sa.BigInteger(), nullable=False),
+        sa.Column("approved", sa.Boolean(), nullable=True),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.Column("decided_by", sa.String(length=200), nullable=True),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("settled", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["run"], ["pipeline_runs.id"], name=op.f("fk_waits_run")),
+        sa.PrimaryKeyConstraint("run", "node", name=op.f("pk_waits")),
+    )
+    op.create_index("ix_waits_kind_settled", "waits", ["kind", "settled"])
