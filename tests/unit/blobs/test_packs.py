@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 import threading
 from math import inf
 from pathlib import Path
@@ -15,7 +16,7 @@ from mainspring.blobs.sweep import Sweep
 from mainspring.blobs.trees import lay_out, put_folder, put_manifest
 from mainspring.domain.dataset import Manifest
 from mainspring.kernel.digests import Digest, digest_bytes
-from mainspring.kernel.errors import Conflict, Corrupt, NotFound
+from mainspring.kernel.errors import Conflict, Corrupt, NotFound, Unavailable
 
 MEGABYTE = 1 << 20
 
@@ -342,3 +343,26 @@ def flip(path: Path, offset: int) -> None:
         (byte,) = file.read(1)
         file.seek(offset)
         file.write(bytes([byte ^ 1]))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
+@pytest.mark.parametrize("size", [20_000, 9 * MEGABYTE])
+def test_a_disk_that_fills_up_while_a_folder_is_added_is_said(tmp_path: Path, size: int) -> None:
+    small, folder = tmp_path / "small", tmp_path / "data"
+    small.mkdir()
+    folder.mkdir()
+    for number in range(100 if size < MEGABYTE else 1):
+        (folder / f"{number}").write_bytes(random.Random(number).randbytes(size))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small], check=True)
+    try:
+        blobs = LocalBlobs(small / "blobs")
+        kept = blobs.put_bytes(b"kept")
+
+        with pytest.raises(Unavailable, match="is full"):
+            put_folder(blobs, folder)
+
+        assert list(blobs.digests()) == [kept]
+        assert list(blobs.leftovers()) == []
+        assert blobs.put_bytes(b"fits again")
+    finally:
+        subprocess.run(["umount", small], check=True)
