@@ -6,7 +6,7 @@ DEMO_FLAGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-servers setup-torch setup-mlflow setup-ge setup-dvc lock demo test test-all check lint types arch docs bench fmt clean
+.PHONY: help setup setup-servers setup-torch setup-mlflow setup-ge setup-dvc setup-export lock demo test test-all check lint types arch docs bench fmt clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,19 @@ setup-ge: .venv-ge/installed ## make the environment with the real Great Expecta
 	.venv-dvc/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/dvc.txt
 	touch $@
 
+# A few hundred distributions: uv puts them there in seconds.
+.venv-airflow/installed: requirements/airflow.txt $(VENV)/installed
+	test -x .venv-airflow/bin/python || $(PYTHON) -m venv .venv-airflow
+	$(BIN)/uv pip install --quiet --python .venv-airflow/bin/python -r requirements/airflow.txt
+	touch $@
+
+.venv-export/installed: requirements/export.txt $(VENV)/installed
+	test -x .venv-export/bin/python || $(PYTHON) -m venv .venv-export
+	$(BIN)/uv pip install --quiet --python .venv-export/bin/python -r requirements/export.txt
+	touch $@
+
+setup-export: .venv-airflow/installed .venv-export/installed ## make the environments with the real Airflow, Kubeflow and linters
+
 setup-dvc: .venv-dvc/installed ## make the environment with the real DVC
 
 lock: setup ## resolve the dependencies anew
@@ -67,6 +80,8 @@ lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile requirements/mlflow.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/mlflow.txt
 	$(BIN)/uv pip compile requirements/mlflow2.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/mlflow2.txt
 	$(BIN)/uv pip compile requirements/ge.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/ge.txt
+	$(BIN)/uv pip compile requirements/airflow.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/airflow.txt
+	$(BIN)/uv pip compile requirements/export.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/export.txt
 	$(BIN)/uv pip compile requirements/dvc.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/dvc.txt
 
 demo: setup ## run the whole loop on real data (DEMO_FLAGS="--exit --no-browser" ends by itself)
@@ -77,7 +92,7 @@ test: setup setup-servers ## the quick tests
 
 # The journeys run apart because each needs the whole machine, the browser tests because their driver keeps
 # an event loop in the thread that other tests need.
-test-all: setup setup-servers setup-mlflow setup-ge setup-dvc ## every test: also the slow ones, the browser, the real MLflow client
+test-all: setup setup-servers setup-mlflow setup-ge setup-dvc setup-export ## every test: also the slow ones, the browser, the real MLflow client
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser" --ignore=tests/journeys
 	$(BIN)/python -m pytest tests/journeys
 	$(BIN)/python -m pytest tests/browser
@@ -105,4 +120,4 @@ bench: setup ## measure against peers in the same run; prints ratios
 check: lint types arch docs test-all ## all that CI runs
 
 clean: ## delete the environments and caches
-	rm -rf $(VENV) .venv-mlflow .venv-mlflow2 .venv-torch .venv-ge .venv-dvc .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-mlflow .venv-mlflow2 .venv-torch .venv-ge .venv-dvc .venv-airflow .venv-export .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -23,6 +23,8 @@ KEPT = frozenset(
 )
 IGNORE_FILE = ".mainspringignore"
 MAX_FILE_BYTES = 1 << 20
+EXPORT_MARK = b"written by `mainspring export "
+_HEAD_BYTES = 1000
 MAX_FILES = 2000
 MAX_FOLDERS = 20_000
 _SKIPPED = frozenset(
@@ -34,7 +36,8 @@ def take_snapshot(blobs: BlobStore, project: Path) -> Digest:
     """Keep a project folder's code; gives the digest of its manifest. The same code gives the same digest.
 
     A file of more than 1 MB is taken for data and left out, as is what `.mainspringignore` names (one
-    pattern a line, `#` for comments). Raises `Invalid` for a folder that can't be a project.
+    pattern a line, `#` for comments), and what `mainspring export` wrote. Raises `Invalid` for a folder that
+    can't be a project.
     """
     if not project.is_dir():
         raise NotFound(f"there is no folder {project}", hint="Give the folder with your pipelines.")
@@ -142,7 +145,13 @@ def _is_kept(path: Path, project: Path, patterns: list[str]) -> bool:
         return False
     if path.is_symlink() and not path.resolve().is_relative_to(project.resolve()):
         return False
-    return not _matches(path, project, patterns)
+    return not _matches(path, project, patterns) and not _is_export(path)
+
+
+def _is_export(path: Path) -> bool:
+    """Whether `mainspring export` wrote it: it names the snapshot that it was made of, which can't hold it."""
+    with path.open("rb") as stream:
+        return EXPORT_MARK in stream.read(_HEAD_BYTES)
 
 
 def _ignored_patterns(project: Path) -> list[str]:
