@@ -3,6 +3,7 @@
 import os
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
@@ -88,7 +89,7 @@ def _filled(found: "re.Match[str]") -> str:
         raise NotFound(
             f"the variable {name} of a database's address is not set", code="variable_missing"
         )
-    return value
+    return quote(value, safe="")
 
 
 def _first_line(error: SQLAlchemyError) -> str:
