@@ -11,10 +11,11 @@ from mainspring.cli.commands.data_pin import pin
 from mainspring.cli.commands.data_pointers import find, merge_driver, pointer
 from mainspring.cli.commands.data_remotes import pull, push, verify
 from mainspring.cli.global_options import pass_session
+from mainspring.cli.groups import WithDerived
 from mainspring.cli.session import Session
 
 
-@click.group()
+@click.group(cls=WithDerived)
 def data() -> None:
     """Add, list, compare and check out dataset versions."""
 
