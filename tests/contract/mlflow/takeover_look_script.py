@@ -59,6 +59,33 @@ def run_seen(client: MlflowClient, run: mlflow.entities.Run) -> dict[str, object
     }
 
 
+def traces_seen(client: MlflowClient, experiment: str) -> dict[str, object]:
+    return {
+        trace.info.trace_id: {
+            "state": str(trace.info.state),
+            "times": [trace.info.request_time, trace.info.execution_duration],
+            "tags": {
+                key: value
+                for key, value in trace.info.tags.items()
+                if key not in ("mlflow.artifactLocation", "mlflow.trace.spansLocation")
+            },
+            "metadata": trace.info.trace_metadata,
+            "assessments": sorted(
+                json.dumps(each.to_dictionary(), sort_keys=True) for each in trace.info.assessments
+            ),
+            "spans": [
+                [
+                    *(span.name, span.span_type, span.span_id, span.parent_id, str(span.status)),
+                    *(span.start_time_ns, span.end_time_ns, json.dumps(span.attributes)),
+                    [[each.name, each.timestamp, each.attributes] for each in span.events],
+                ]
+                for span in trace.data.spans
+            ],
+        }
+        for trace in client.search_traces(locations=[experiment])
+    }
+
+
 def main(uri: str) -> None:
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
@@ -70,6 +97,7 @@ def main(uri: str) -> None:
             "lifecycle": experiment.lifecycle_stage,
             "tags": experiment.tags,
             "runs": {run.info.run_id: run_seen(client, run) for run in runs},
+            "traces": traces_seen(client, experiment.experiment_id),
         }
         if experiment.lifecycle_stage == "active":
             models = mlflow.search_logged_models(

@@ -3,6 +3,7 @@
 python takeover_script.py TRACKING_URI
 """
 
+import json
 import math
 import sys
 import tempfile
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import requests
 from mlflow import MlflowClient
-from mlflow.entities import Metric
+from mlflow.entities import Metric, SpanEvent
 from sklearn.linear_model import LinearRegression
 
 
@@ -63,6 +65,50 @@ def main(uri: str) -> None:
     lost = client.create_run("0", run_name="deleted run")
     client.delete_run(lost.info.run_id)
     client.create_run("0", run_name="still running")
+    if uri.startswith("http"):
+        traces(client, uri)
+
+
+def traces(client: MlflowClient, uri: str) -> None:
+    """A tree of spans with feedback, one that failed, one of a deleted experiment, and an old one with a file."""
+    mlflow.set_experiment("rides")
+    with mlflow.start_run(run_name="traced"), mlflow.start_span("answer", "CHAIN") as root:
+        root.set_inputs({"question": "what is ß?", "of": [1, 2.5, None, True]})
+        with mlflow.start_span("look up", "RETRIEVER") as inner:
+            inner.set_attributes({"k": 3, "store": "wiki", "odd": math.nan})
+            inner.add_event(SpanEvent("found", timestamp=99_999, attributes={"documents": 2}))
+        root.set_outputs("a letter")
+        root.set_attribute(
+            "mlflow.chat.tokenUsage", {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}
+        )
+        mlflow.update_current_trace(
+            tags={"kind": "test"}, metadata={"place": "here", "mlflow.trace.session": "s1"}
+        )
+    feedback = mlflow.log_feedback(
+        trace_id=root.trace_id, name="good", value={"stars": 4}, rationale="clear"
+    )
+    mlflow.override_feedback(
+        trace_id=root.trace_id, assessment_id=feedback.assessment_id, value=False
+    )
+    mlflow.log_expectation(trace_id=root.trace_id, name="answer", value=["a", "letter"])
+    try:
+        with mlflow.start_span("fails"):
+            raise ValueError("no")
+    except ValueError:
+        pass
+    gone = client.create_experiment("traced and deleted")
+    span = client.start_trace("early", experiment_id=gone)
+    client.end_trace(span.trace_id)
+    client.delete_experiment(gone)
+    old = client._tracing_client.store.deprecated_start_trace_v2(
+        experiment_id="0", timestamp_ms=1000, request_metadata={"m": "1"}, tags={"t": "2"}
+    )
+    location = old.tags["mlflow.artifactLocation"].removeprefix("mlflow-artifacts:/")
+    requests.put(
+        f"{uri}/api/2.0/mlflow-artifacts/artifacts/{location}/traces.json",
+        data=json.dumps({"spans": [], "request": "q", "response": "a"}),
+        timeout=60,
+    ).raise_for_status()
 
 
 if __name__ == "__main__":

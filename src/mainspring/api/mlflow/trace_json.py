@@ -91,6 +91,30 @@ def span_json(span: Span) -> Json:
     )
 
 
+def span_file_json(span: Span) -> Json:
+    """A span as MLflow keeps it in a file: its attributes are JSON within the JSON."""
+    attributes = {**span.attributes, "mlflow.traceRequestId": span.trace}
+    return {
+        "trace_id": _id(span.trace.removeprefix("tr-")),
+        "span_id": _id(span.id),
+        "parent_span_id": _id(span.parent) if span.parent else None,
+        "name": span.name,
+        "kind": f"SPAN_KIND_{span.kind.value}",
+        "start_time_unix_nano": span.started_ns,
+        "end_time_unix_nano": span.ended_ns,
+        "events": [
+            {"name": each.name, "time_unix_nano": each.at_ns, "attributes": each.attributes}
+            for each in span.events
+        ],
+        "status": {"code": f"STATUS_CODE_{span.status.value}", "message": span.status_message},
+        "attributes": {key: json.dumps(value) for key, value in attributes.items()},
+        "links": [
+            {"trace_id": each.trace, "span_id": each.span, "attributes": each.attributes}
+            for each in span.links
+        ],
+    }
+
+
 def assessment_json(assessment: Assessment) -> Json:
     """An assessment."""
     value: Json = {"value": assessment.value}

@@ -5,7 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 from mainspring.api.mlflow.handle import Call
 from mainspring.api.mlflow.trace_assessments import given_assessment
-from mainspring.api.mlflow.trace_json import LOCATION_TAG, SPANS_TAG, trace_json, whole_trace_json
+from mainspring.api.mlflow.trace_json import (
+    LOCATION_TAG,
+    SPANS_TAG,
+    span_file_json,
+    trace_json,
+    whole_trace_json,
+)
 from mainspring.api.mlflow.wire import Json, Params, compact, instant_of
 from mainspring.app import App
 from mainspring.domain.trace import PromptLink, TraceState
@@ -70,6 +76,14 @@ def get(app: App, params: Params) -> Json:
             code="trace_incomplete",
         )
     return {"trace": whole_trace_json(trace)}
+
+
+def get_file(app: App, params: Params) -> Json:
+    """The spans of a trace as the file that pages download; an old trace has that file itself."""
+    trace = app.call(GetTrace(trace=params.text("request_id", "trace_id")))
+    if not trace.spans:
+        raise NotFound(f"Trace data not found for trace {trace.id!r}", code="no_such_artifact")
+    return {"spans": [span_file_json(span) for span in trace.spans]}
 
 
 def get_many(app: App, params: Params) -> Json:
@@ -235,6 +249,7 @@ def _own_key(params: Params) -> str:
 CALLS = (
     Call(method="POST", path="/traces/search", handler=search),
     Call(method="GET", path="/traces/get", handler=get),
+    Call(method="GET", path="/get-trace-artifact", handler=get_file),
     Call(method="GET", path="/traces/batchGet", handler=get_many),
     Call(method="POST", path="/traces/batchGetInfos", handler=get_infos),
     Call(method="POST", path="/traces/delete-traces", handler=delete),

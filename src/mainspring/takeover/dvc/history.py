@@ -224,9 +224,12 @@ class Repository:
         self.left_out[what] = None
 
 
-def open_repository(root: Path) -> Repository:
-    """Open a DVC repository to read it; raises `NotFound` or `Invalid` for what is none."""
-    found = find_places(root)
+def open_repository(root: Path, *, local_only: bool = False) -> Repository:
+    """Open a DVC repository to read it; raises `NotFound` or `Invalid` for what is none.
+
+    With `local_only` no remote is asked that is not a folder.
+    """
+    found = find_places(root, local_only=local_only)
     repository = Repository(root=root, git=Git(root), places=found.places)
     for each in found.left_out:
         repository.left_out[each] = None

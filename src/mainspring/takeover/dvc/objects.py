@@ -23,6 +23,7 @@ from mainspring.takeover.home import Home
 from mainspring.takeover.requests import DigestAlias, FindAliases, TakeOverAliases
 
 ALIASES_AT_ONCE = 1000
+_AT_ONCE = 8
 
 Tracked = Callable[[str], BinaryIO | None]
 """The bytes that git itself keeps at a path, for data that DVC was told not to cache."""
@@ -76,10 +77,9 @@ class Objects:
         items = list(lacking.items())
         for start in range(0, len(items), ALIASES_AT_ONCE):
             self._store_files(items[start : start + ALIASES_AT_ONCE], out, near or {})
-        for md5, path in lacking.items():
-            if md5 not in self._known:
-                digest = self._stored(md5, _named(out, path), tracked, is_legacy=out.is_legacy)
-                self.name(md5, digest)
+        rest = [(md5, path) for md5, path in items if md5 not in self._known]
+        for start in range(0, len(rest), ALIASES_AT_ONCE):
+            self._fetch(rest[start : start + ALIASES_AT_ONCE], out, tracked)
         entries = [
             ManifestEntry(path=path, digest=self._known[md5], size_bytes=self._size(md5))
             for path, md5 in files
@@ -93,11 +93,14 @@ class Objects:
         except (NotFound, Corrupt, Invalid) as error:
             yield str(error)
             return
-        for path, md5 in files:
-            try:
-                self._opened(md5, _named(out, path), tracked).close()
-            except NotFound as error:
-                yield str(error)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = pool.map(lambda each: any(place.has(each[1]) for place in self.places), files)
+            lacking = [each for each, is_there in zip(files, found, strict=True) if not is_there]
+        for path, md5 in lacking:
+            if (stream := tracked(_named(out, path))) is None:
+                yield str(_nowhere(md5, _named(out, path)))
+            else:
+                stream.close()
 
     def read(self, out: Out, tracked: Tracked) -> Iterator[tuple[str, bytes]]:
         """The small files of an out in memory, by their paths in the repository, each verified."""
@@ -166,35 +169,70 @@ class Objects:
     def _file_of(self, md5: str) -> Path | None:
         return next((file for place in self.places if (file := place.find(md5))), None)
 
+    def _fetch(self, items: Sequence[tuple[str, str]], out: Out, tracked: Tracked) -> None:
+        """Store objects one by one, several at once: from remotes, or what is damaged in the first place.
+
+        Raises the first error once all have been tried.
+        """
+
+        def attempt(each: tuple[str, str]) -> Digest | Corrupt | NotFound:
+            md5, path = each
+            try:
+                return self._stored(md5, _named(out, path), is_legacy=out.is_legacy)
+            except (Corrupt, NotFound) as error:
+                return error
+
+        first: Corrupt | NotFound | None = None
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for (md5, path), result in zip(items, pool.map(attempt, items), strict=True):
+                found = result
+                if isinstance(found, Corrupt | NotFound):
+                    found = self._from_git(md5, _named(out, path), tracked, out) or found
+                if isinstance(found, Corrupt | NotFound):
+                    first = first or found
+                else:
+                    self.name(md5, found)
+        if first is not None:
+            raise first
+
+    def _from_git(self, md5: str, what: str, tracked: Tracked, out: Out) -> Digest | None:
+        """Store what git itself keeps, if that is what the md5 names."""
+        stream = tracked(what)
+        if stream is None:
+            return None
+        with stream:
+            hashing = Hashing(stream)
+            digest = self.home.blobs.put(hashing)  # type: ignore[arg-type]  # it is only read
+        return digest if md5 in hashing.names(is_legacy=out.is_legacy) else None
+
     def _size(self, md5: str) -> int:
         if md5 not in self._sizes:
             self._sizes[md5] = self.home.blobs.size_bytes(self._known[md5])
         return self._sizes[md5]
 
-    def _stored(self, md5: str, what: str, tracked: Tracked, *, is_legacy: bool) -> Digest:
+    def _stored(self, md5: str, what: str, *, is_legacy: bool) -> Digest:
         damaged = []
-        for name, stream in self._everywhere(md5, what, tracked):
+        for place in self.places:
+            stream = place.open(md5)
+            if stream is None:
+                continue
             with stream:
                 hashing = Hashing(stream)
                 digest = self.home.blobs.put(hashing)  # type: ignore[arg-type]  # it is only read
             if md5 in hashing.names(is_legacy=is_legacy):
                 return digest
-            damaged.append(name)
+            damaged.append(place.name)
         if damaged:
             raise Corrupt(f"the object {md5} of {what} is damaged in {', '.join(damaged)}")
         raise _nowhere(md5, what)
 
     def _opened(self, key: str, what: str, tracked: Tracked) -> BinaryIO:
-        for _name, stream in self._everywhere(key, what, tracked):
-            return stream
-        raise _nowhere(key, what)
-
-    def _everywhere(self, key: str, what: str, tracked: Tracked) -> Iterator[tuple[str, BinaryIO]]:
         for place in self.places:
             if (stream := place.open(key)) is not None:
-                yield place.name, stream
+                return stream
         if (stream := tracked(what)) is not None:
-            yield "git", stream
+            return stream
+        raise _nowhere(key, what)
 
 
 def _named(out: Out, path: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
+from mainspring.blobs.object_store import Objects
 from mainspring.kernel.errors import Invalid, NotFound
 
 _LOCAL = ("", "file")
@@ -20,6 +21,9 @@ class Place(Protocol):
     def name(self) -> str: ...
     def open(self, key: str) -> BinaryIO | None:
         """The bytes of an object, or None if they are not there."""
+
+    def has(self, key: str) -> bool:
+        """Whether an object is there, without reading it."""
 
     def find(self, key: str) -> Path | None:
         """The file with an object, if it may lie in one on this machine."""
@@ -45,11 +49,38 @@ class FolderPlace:
                 ) from error
         return None
 
+    def has(self, key: str) -> bool:
+        return self.find(key) is not None
+
     def find(self, key: str) -> Path | None:
         """Where an object may lie."""
         for part in layouts(key):
             if os.path.lexists(path := self.root / part):
                 return path
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Place:
+    """A remote on S3 or what speaks like it."""
+
+    name: str
+    objects: Objects
+
+    def open(self, key: str) -> BinaryIO | None:
+        """The bytes of an object, fetched whole."""
+        for part in layouts(key):
+            try:
+                return self.objects.open(part)
+            except NotFound:
+                continue
+        return None
+
+    def has(self, key: str) -> bool:
+        return any(self.objects.exists(part) for part in layouts(key))
+
+    def find(self, key: str) -> Path | None:
+        """Nowhere on this machine."""
         return None
 
 
@@ -71,8 +102,8 @@ def layouts(key: str) -> tuple[str, str]:
     return f"files/md5/{part}", part
 
 
-def find_places(root: Path) -> Places:
-    """The cache and remotes that the settings of a repository name.
+def find_places(root: Path, *, local_only: bool = False) -> Places:
+    """The cache and remotes that the settings of a repository name; with `local_only` those of this machine.
 
     Settings of the user and the machine are not read: what a repository needs stands in it. Raises
     `NotFound` for a folder that is no DVC repository.
@@ -99,6 +130,8 @@ def find_places(root: Path) -> Places:
         found = _remote(folder, name, remote)
         if isinstance(found, str):
             left_out.append(found)
+        elif local_only and isinstance(found, S3Place):
+            left_out.append(f"the remote {name!r}, which was not asked (--local-only)")
         else:
             places.append(found)
     return Places(places=tuple(places), left_out=tuple(left_out))
@@ -137,6 +170,10 @@ def _remote(folder: Path, name: str, settings: Mapping[str, str]) -> Place | str
     parts = urlsplit(url)
     if parts.scheme == "remote":
         return f"{what}: it stands on another remote"
+    if parts.scheme == "s3" and parts.netloc and not parts.query:
+        address = f"s3://{parts.netloc}{parts.path}"
+        endpoint = settings.get("endpointurl", "")
+        return S3Place(name=f"remote {name}", objects=Objects(address, endpoint=endpoint))
     if parts.scheme in _LOCAL:
         path = unquote(parts.path) if parts.scheme else url
         return FolderPlace(name=f"remote {name}", root=_below(folder, path))

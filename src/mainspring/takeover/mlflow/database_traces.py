@@ -17,6 +17,18 @@ from mainspring.takeover.mlflow.traces import (
 )
 from mainspring.takeover.queries.mlflow import MlflowTables
 
+_PROMOTED = {
+    "mlflow.trace.tokenUsage": (
+        "input_tokens",
+        "output_tokens",
+        "total_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+        "cache_creation_input_tokens_above_1hr",
+    ),
+    "mlflow.trace.cost": ("input_cost", "output_cost", "total_cost"),
+}
+
 
 def traces_of_rows(tables: MlflowTables, experiment: str, rows: Sequence[Any]) -> list[SourceTrace]:
     """Traces with all that belongs to them."""
@@ -29,12 +41,12 @@ def traces_of_rows(tables: MlflowTables, experiment: str, rows: Sequence[Any]) -
     found = []
     for row in rows:
         said_of_it = map(assessment_of_row, said.get(row.request_id, ()))
-        pairs = {each.key: each.value or "" for each in tags.get(row.request_id, ())}
+        pairs = _pairs(tags.get(row.request_id, ())) | _name(row)
         trace = _trace(
             row,
             experiment,
             tags=pairs,
-            metadata={each.key: each.value or "" for each in metadata.get(row.request_id, ())},
+            metadata=_pairs(metadata.get(row.request_id, ())) | _promoted(row),
             assessments=tuple(each for each in said_of_it if each is not None),
             spans=tuple(
                 span_of(_content(each), row.request_id) for each in spans.get(row.request_id, ())
@@ -76,6 +88,28 @@ def _trace(
         assessments=assessments,
         spans=spans,
     )
+
+
+def _pairs(rows: Sequence[Any]) -> dict[str, str]:
+    return {each.key: each.value or "" for each in rows}
+
+
+def _name(row: Any) -> dict[str, str]:
+    """The tag that newer databases keep in a column of the trace."""
+    name = getattr(row, "trace_name", None)
+    return {} if name is None else {"mlflow.traceName": name}
+
+
+def _promoted(row: Any) -> dict[str, str]:
+    """The metadata that newer databases keep in columns of the trace, as their clients see it."""
+    found = {}
+    if (session := getattr(row, "session_id", None)) is not None:
+        found["mlflow.trace.session"] = session
+    for key, columns in _PROMOTED.items():
+        values = {name: getattr(row, name, None) for name in columns}
+        if known := {name: value for name, value in values.items() if value is not None}:
+            found[key] = json.dumps(known)
+    return found
 
 
 def _content(row: Any) -> dict[str, Any]:
