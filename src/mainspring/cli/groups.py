@@ -19,6 +19,7 @@ GROUP_HELP = {
     "rollout": "Start, stop and list rollouts.",
     "deployment": "Read which versions answer.",
     "serving": "Read what serving processes say of themselves.",
+    "remote": "Name the places that versions are pushed to and pulled from.",
     "webhook": "Tell other programs of what happens; read what came of it.",
     "token": "Issue, list and revoke tokens.",
 }

@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Work": {
         "data": "Add, list, compare and check out dataset versions.",
+        "remote": "Name the places that versions are pushed to and pulled from.",
         "quarantine": "Look at rows that checks kept out; let them in.",
         "run": "Run a pipeline here and now; read and cancel runs.",
         "plan": "Tell what a run would do, without running it.",

@@ -30,7 +30,9 @@ def every_command() -> Iterator[tuple[list[str], click.Command]]:
         assert command is not None, name
         yield [name], command
         if isinstance(command, click.Group):
-            for verb, inner in command.commands.items():
+            for verb in command.list_commands(context):
+                inner = command.get_command(context, verb)
+                assert inner is not None, verb
                 yield [name, verb], inner
 
 
