@@ -1,11 +1,12 @@
 """Objects by name on S3, what speaks like it, or in a folder: the only module that imports `obstore`."""
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from mainspring.kernel.errors import Denied, Invalid, NotFound, Unavailable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _RETRY_SECONDS = 90
 _REQUEST_SECONDS = 120
 _CONNECT_SECONDS = 5
+_SPOOL_BYTES = 8 << 20
 # One request each for ranges that are nearer to each other than this.
 _COALESCE_BYTES = 256 << 10
 
@@ -59,6 +61,32 @@ class Objects:
 
         with self._told(name):
             return bytes(obstore.get(self._store, name).bytes())
+
+    def open(self, name: str) -> BinaryIO:
+        """A whole object as a temporary file, of any size."""
+        import obstore
+
+        file = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  # the caller closes it
+        try:
+            with self._told(name):
+                for chunk in obstore.get(self._store, name).stream():
+                    file.write(chunk)
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return cast(BinaryIO, file)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such an object."""
+        import obstore
+
+        try:
+            with self._told(name):
+                obstore.head(self._store, name)
+        except NotFound:
+            return False
+        return True
 
     def get_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Parts of an object, each by its start and length; neighbours come in one request."""

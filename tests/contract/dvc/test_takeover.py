@@ -18,13 +18,15 @@ from typing import Any
 import pytest
 
 from mainspring.app import App
+from mainspring.blobs.object_store import Objects
 from mainspring.blobs.trees import read_manifest
 from mainspring.datasets.requests import GetDatasetVersion, ListDatasetVersions
-from mainspring.takeover.dvc.history import open_repository
 from mainspring.takeover.dvc.hashing import Hashing
+from mainspring.takeover.dvc.history import open_repository
 from mainspring.takeover.dvc.take import take_over
 from mainspring.takeover.dvc.verify import differences
 from mainspring.takeover.requests import FindAliases, FindOrigins
+from mainspring.testing.s3 import KEY, SECRET, s3_server
 from mainspring.tracking.requests import GetExperiment, SearchRuns
 
 ROOT = Path(__file__).parents[3]
@@ -199,6 +201,37 @@ def test_every_version_holds_what_dvc_checks_out(app: App, made: Made, tmp_path:
     assert list(differences(open_repository(made.root), app, names={})) == []
     repeated = take_over(open_repository(made.root), app)
     assert sum(each.added for each in repeated.datasets.values()) == 0
+
+
+def test_a_clone_without_a_cache_comes_from_a_remote_on_s3(
+    app: App, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    clone = tmp_path / "bikes"
+    call(made.root.parent, "git", "clone", "-q", str(made.root), str(clone))
+    store = made.root.parent / "store"
+    with s3_server(THEIRS / "weed") as server:
+        objects = Objects("s3://data/of/dvc", endpoint=server.endpoint)
+        for file in store.rglob("*"):
+            if file.is_file():
+                objects.put(file.relative_to(store).as_posix(), file)
+        call(clone, "dvc", "remote", "add", "-f", "-d", "store", "s3://data/of/dvc")
+        call(clone, "dvc", "remote", "modify", "store", "endpointurl", server.endpoint)
+
+        alone = take_over(open_repository(clone, local_only=True), app, dry_run=True)
+        planned = take_over(open_repository(clone), app, dry_run=True)
+        report = take_over(open_repository(clone), app)
+        found = list(differences(open_repository(clone), app, names={}))
+
+    assert (planned.missing, report.missing, found) == ([], [], [])
+    assert len(alone.missing) == sum(each.found for each in report.datasets.values())
+    newest = made.expected[next(iter(made.expected))]
+    for path, name in NAMES.items():
+        entries = read_manifest(
+            app.blobs, app.call(GetDatasetVersion(dataset=name)).manifest
+        ).entries
+        assert {e.path: app.blobs.read(e.digest) for e in entries} == newest[path]
 
 
 def test_metrics_and_params_are_runs_and_md5s_are_found(app: App, made: Made) -> None:

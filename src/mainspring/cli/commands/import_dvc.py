@@ -19,6 +19,7 @@ from mainspring.cli.session import Session
 )
 @click.option("--experiment", help="Experiment for the runs.  [default: the folder's name]")
 @click.option("--all-branches", is_flag=True, help="Also what is in no history of HEAD or a tag.")
+@click.option("--local-only", is_flag=True, help="Ask no remote that is not a folder.")
 @click.option("--flow", type=click.Path(path_type=Path), help="Write the stages here; must be new.")
 @click.option(
     "--dry-run", is_flag=True, help="Say what is there and what is missing; write nothing."
@@ -33,6 +34,7 @@ def dvc(
     given: tuple[str, ...],
     experiment: str | None,
     all_branches: bool,
+    local_only: bool,
     flow: Path | None,
     dry_run: bool,
     verify: bool,
@@ -51,7 +53,7 @@ def dvc(
     from mainspring.takeover.dvc.verify import differences
 
     names = _names(given)
-    opened = open_repository(repository)
+    opened = open_repository(repository, local_only=local_only)
     if flow is not None and flow.exists():
         raise Conflict(f"{flow} exists already", code="file_exists", hint="Name a new file.")
     with session.client() as client:
