@@ -29,7 +29,8 @@ class CheckResult:
     `observed` and `expected` are for people; `examples` holds a few failing rows, each as column -> value
     with the row's number (0-based) under `#`; values of private columns are masked. `value` is what was
     observed, for programs: a number, text, list or table. `row_count` says of how many rows the check speaks,
-    which leaves out rows without a value and those that its `where` leaves out.
+    which leaves out rows without a value and those that its `where` leaves out. `anomaly` is what TensorFlow Data
+    Validation calls such a finding, if it knows it.
     """
 
     check: str
@@ -44,6 +45,7 @@ class CheckResult:
     row_count: int | None = None
     mostly: float = 1.0
     name: str = ""
+    anomaly: str = ""
 
     @property
     def title(self) -> str:

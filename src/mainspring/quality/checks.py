@@ -22,6 +22,7 @@ from mainspring.quality.measure import profile_table
 from mainspring.quality.own_checks import OwnChecks
 from mainspring.quality.profiled import told
 from mainspring.quality.sql import run_query
+from mainspring.quality.tfdv_names import with_names
 
 if TYPE_CHECKING:
     import polars as pl
@@ -84,6 +85,7 @@ class Checking:
         seen = dict(zip(rowwise, evidence, strict=True))
         results = [_row_count_result(self._schema, self.row_count), *self._column_results()]
         results += [self._result(i, seen.get(i)) for i in range(len(self._checks))]
+        results = with_names(results, self._schema)
         # What fails for too many such rows need not warn of them as well.
         blocked = {(r.column, _WARNS.get(r.check)) for r in results if not r.passed}
         results = [r for r in results if (r.column, r.check) not in blocked]

@@ -67,6 +67,15 @@ def infer_schema(
     )
 
 
+def schema_of_profile(dataset: str, profile: Profile) -> TableSchema:
+    """A schema from a profile alone, where there is no table to look at: no keys, orders or rules across columns."""
+    return TableSchema(
+        dataset=dataset,
+        columns=tuple(_column(column, frozenset()) for column in profile.columns),
+        min_row_count=1 if profile.row_count else 0,
+    )
+
+
 def infer_toml(
     dataset: str,
     table: "pl.DataFrame | pl.LazyFrame",

@@ -65,7 +65,8 @@ def _junit(report: CheckReport, title: str) -> str:
             continue
         said = f"{result.observed}; expected {result.expected}"
         kind = "skipped" if result.severity is Severity.WARN else "failure"
-        outcome = xml.SubElement(case, kind, message=_printable(said))
+        type_ = result.anomaly or result.check
+        outcome = xml.SubElement(case, kind, message=_printable(said), type=type_)
         if result.examples:
             outcome.text = _printable("\n".join(_row_text(row) for row in result.examples))
     root = xml.Element("testsuites")

@@ -75,7 +75,9 @@ def skew_report(
 def _shared(schema: TableSchema | None, training: "Profile", served: "Profile") -> list[str]:
     there = {column.name for column in served.columns}
     return [
-        c.name for c in _features(schema, training) if c.name in there and c.distinct is not None
+        c.name
+        for c in _features(schema, training)
+        if c.name in there and (c.frequent is not None or c.quantiles is not None)
     ]
 
 

@@ -110,6 +110,25 @@ def test_skew_takes_a_sample_and_says_what_is_wrong(there: Installation) -> None
     assert "the prediction log has nothing that nobody was asked" in there.said()
 
 
+def test_statistics_of_tfdv_become_a_schema_and_stand_for_training(there: Installation) -> None:
+    Path("stats.pbtxt").write_text(
+        'datasets { num_examples: 100 features { name: "distance" type: FLOAT num_stats { '
+        "common_stats { num_non_missing: 100 } mean: 5 std_dev: 3 max: 10 histograms { type: QUANTILES "
+        "buckets { high_value: 5 sample_count: 50 } buckets { low_value: 5 high_value: 10 "
+        'sample_count: 50 } } } custom_stats { name: "entropy" num: 1 } } }'
+    )
+    pl.DataFrame({"distance": [n / 10 for n in range(100)]}).write_csv("like.csv")
+    pl.DataFrame({"distance": [n * 10.0 for n in range(100)]}).write_csv("unlike.csv")
+
+    assert there.run("import", "tfdv", "stats.pbtxt", "rides", "-o", "from_stats.toml") == 0
+    said = there.said()
+    assert "left out: distance.custom_stats 'entropy': not known" in said
+    assert "# seen in 100 rows; none missing; 0 to 10" in Path("from_stats.toml").read_text()
+    skew = ("schema", "skew", "rides", "--statistics", "stats.pbtxt", "--sample")
+    assert there.run(*skew, "like.csv") == 0
+    assert there.run(*skew, "unlike.csv") == 6
+
+
 def asked(home: Path, values: list[float | None], *, arm: str, ago: float = 0) -> None:
     """Put answers into the log as a predictor does."""
     log = PredictionLog(Settings(home=home).predictions_path)

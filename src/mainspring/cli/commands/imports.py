@@ -51,16 +51,30 @@ def great_expectations(session: Session, /, suite: Path, dataset: str, output: P
 
 
 @import_.command(name="tfdv")
-@click.argument("schema", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("dataset")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; must be new.")
 @pass_session
-def tfdv(session: Session, /, schema: Path, dataset: str, output: Path | None) -> None:
-    """Turn TFDV's SCHEMA (text format, schema.pbtxt) into a schema of DATASET."""
+def tfdv(session: Session, /, file: Path, dataset: str, output: Path | None) -> None:
+    """Turn TFDV's schema or statistics in FILE into a schema of DATASET.
+
+    A schema is in text format (schema.pbtxt); statistics are text, binary, or a TFRecord file. From statistics a schema
+    is inferred as `mainspring schema infer` does from data, as far as they tell.
+    """
+    from mainspring.quality.infer import describe, schema_of_profile
     from mainspring.quality.schema_file import schema_text
     from mainspring.quality.tfdv import from_pbtxt
+    from mainspring.quality.tfdv_statistics import are_statistics, from_statistics
 
-    carried = from_pbtxt(schema.read_text(errors="replace"), dataset)
+    data = file.read_bytes()
+    if are_statistics(data):
+        found = from_statistics(data)
+        evidence = {column.name: describe(column) for column in found.profile.columns}
+        text = schema_text(schema_of_profile(dataset, found.profile), evidence=evidence)
+        columns = f"{len(found.profile.columns)} columns"
+        _written(session, text, output, columns, found.left_out)
+        return
+    carried = from_pbtxt(data.decode(errors="replace"), dataset)
     columns = f"{len(carried.schema.columns)} columns"
     _written(session, schema_text(carried.schema), output, columns, carried.left_out)
 

@@ -21,6 +21,11 @@ _BATCH_ROWS = 50_000
 @click.command()
 @click.argument("dataset")
 @click.option("--number", type=int, help="The version trained on.  [default: the newest accepted]")
+@click.option(
+    "--statistics",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Take TFDV's statistics in this file for the training data.",
+)
 @click.option("--service", help="Compare with what this service was asked, by its prediction log.")
 @click.option(
     "--since", default="7d", show_default=True, help="How far back to read the prediction log."
@@ -54,6 +59,7 @@ def skew(
     *,
     dataset: str,
     number: int | None,
+    statistics: Path | None,
     service: str | None,
     since: str,
     sample: Path | None,
@@ -72,15 +78,21 @@ def skew(
     from mainspring.quality.intake import profile_of, schema_in_force
     from mainspring.quality.report_files import ReportFormat, report_file
     from mainspring.quality.skew import skew_report
+    from mainspring.quality.tfdv_statistics import from_statistics
 
     if (service is None) is (sample is None):
         raise Invalid("skew needs one thing to compare with", hint="Give --service or --sample.")
     with session.client() as client:
-        version = client.call(GetDatasetVersion(dataset=dataset, number=number))
         schema = schema_in_force(client.call, dataset)
-        training = profile_of(client.blobs, version)
-    if training is None:
-        raise Invalid(f"version {version.number} of {dataset} is no table", code="not_a_table")
+        if statistics is not None:
+            training, what = from_statistics(statistics.read_bytes()).profile, str(statistics)
+        else:
+            version = client.call(GetDatasetVersion(dataset=dataset, number=number))
+            what = f"{dataset} v{version.number}"
+            profile = profile_of(client.blobs, version)
+            if profile is None:
+                raise Invalid(f"{what} is no table", code="not_a_table")
+            training = profile
     if sample is not None:
         served, columns = _of_table(sample)
     else:
@@ -95,7 +107,7 @@ def skew(
         measure=measure,  # type: ignore[arg-type] # one of the choices above
         threshold=threshold,
     )
-    title = f"{service or sample}, {served.row_count:,} rows, against {dataset} v{version.number}"
+    title = f"{service or sample}, {served.row_count:,} rows, against {what}"
     text = report_file(
         report, ReportFormat(format_), title=title, profile=served, reference=training
     )
