@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.domain.evaluation import FeatureReference, Reference
 from mainspring.kernel.errors import Invalid
-from mainspring.pipelines.models import Metrics, Model
+from mainspring.pipelines.models import Metrics, Model, from_pandas
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 MAX_HELD_OUT_ROWS = 100_000
 
 
-def evaluate(model: Model, frame: "pl.DataFrame", *, target: str) -> Metrics:
-    """Compare a model's answers with the column `target` of held-out rows.
+def evaluate(model: Model, frame: Any, *, target: str) -> Metrics:
+    """Compare a model's answers with the column `target` of held-out rows, a table of Polars or pandas.
 
     For numbers: mae, rmse, r2 and bias (the mean of prediction minus truth). For classes: accuracy and f1 (of
     the second class of two, else the mean over classes), and log_loss and roc_auc where the model gives
     probabilities. The rows are kept beside the metrics, so that later candidates can be compared with
     this model on the same rows.
     """
+    if type(frame).__module__.partition(".")[0] == "pandas":
+        frame = from_pandas(frame)
     truth = _truth(frame, target)
     names = [feature.name for feature in model.signature.inputs]
     held_out = _sampled(frame.select(*names, target))

@@ -7,6 +7,7 @@ import click
 from mainspring.cli.commands.import_dvc import dvc
 from mainspring.cli.commands.take_over import take_over
 from mainspring.cli.global_options import pass_session
+from mainspring.cli.recipe.command import recipe
 from mainspring.cli.session import Session
 
 
@@ -17,6 +18,7 @@ def import_() -> None:
 
 for _command in take_over.commands.values():
     import_.add_command(_command)
+import_.add_command(recipe)
 import_.add_command(dvc)
 
 
