@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from mainspring.app import App
+from mainspring.blobs.trees import put_manifest
 from mainspring.datasets.requests import (
     AddDatasetVersion,
     GetDatasetVersion,
@@ -13,14 +14,27 @@ from mainspring.datasets.requests import (
     ListDatasetVersions,
 )
 from mainspring.domain.data_type import DataType
-from mainspring.domain.dataset import Column, DatasetVersion, DatasetVersionState
+from mainspring.domain.dataset import (
+    Column,
+    DatasetVersion,
+    DatasetVersionState,
+    Manifest,
+    ManifestEntry,
+)
 from mainspring.domain.event import DatasetVersionAdded, DatasetVersionRefused
 from mainspring.governance.requests import ListAuditEntries
-from mainspring.kernel.digests import digest_bytes
-from mainspring.kernel.errors import Invalid, NotFound
+from mainspring.kernel.digests import Digest, digest_bytes
+from mainspring.kernel.errors import Corrupt, Invalid, NotFound
 from mainspring.testing.apps import emitted
 
 REFUSED = DatasetVersionState.REFUSED
+
+
+def a_manifest(app: App, content: str) -> Digest:
+    """A tree of one file."""
+    digest = app.blobs.put_bytes(content.encode())
+    entry = ManifestEntry(path="data.csv", digest=digest, size_bytes=len(content))
+    return put_manifest(app.blobs, Manifest(entries=(entry,)))
 
 
 def add(
@@ -29,7 +43,7 @@ def add(
     return app.call(
         AddDatasetVersion(
             dataset="rides",
-            manifest=app.blobs.put_bytes(content.encode()),
+            manifest=a_manifest(app, content),
             file_count=1,
             size_bytes=len(content),
             row_count=3,
@@ -97,6 +111,29 @@ def test_bytes_that_are_not_stored_are_refused_and_audited(any_app: App) -> None
 
     assert any_app.call(ListDatasets()) == ()
     assert any_app.call(ListAuditEntries()).items[0].outcome == "not_found"
+
+
+def test_a_manifest_that_names_what_is_not_stored_is_refused(any_app: App) -> None:
+    entry = ManifestEntry(path="deep/a.csv", digest=digest_bytes(b"never"), size_bytes=5)
+    manifest = put_manifest(any_app.blobs, Manifest(entries=(entry,)))
+
+    with pytest.raises(NotFound, match=r"1 files that are not stored, deep/a\.csv first"):
+        any_app.call(
+            AddDatasetVersion(dataset="rides", manifest=manifest, file_count=1, size_bytes=5)
+        )
+    assert any_app.call(ListDatasets()) == ()
+
+
+def test_bytes_that_are_no_manifest_are_refused(any_app: App) -> None:
+    with pytest.raises(Corrupt, match="is not a manifest"):
+        any_app.call(
+            AddDatasetVersion(
+                dataset="rides",
+                manifest=any_app.blobs.put_bytes(b"no manifest"),
+                file_count=1,
+                size_bytes=11,
+            )
+        )
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a b", "-x", "x" * 201, "x\n"])

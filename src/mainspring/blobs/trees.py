@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from mainspring.blobs.port import BlobStore
 from mainspring.blobs.seen import SeenFolder
@@ -30,7 +31,11 @@ def put_manifest(blobs: BlobStore, manifest: Manifest) -> Digest:
     return blobs.put_bytes(canonical(manifest))
 
 
-def read_manifest(blobs: BlobStore, digest: Digest) -> Manifest:
+class _Reads(Protocol):
+    def read(self, digest: Digest) -> bytes: ...
+
+
+def read_manifest(blobs: _Reads, digest: Digest) -> Manifest:
     """Read a manifest back, verified; raises `NotFound` or `Corrupt`."""
     try:
         return decode(blobs.read(digest), Manifest, what="manifest")

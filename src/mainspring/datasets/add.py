@@ -1,5 +1,6 @@
 """Recording a version of a dataset."""
 
+from mainspring.blobs.trees import read_manifest
 from mainspring.datasets import queries, rules
 from mainspring.datasets.requests import AddDatasetVersion
 from mainspring.domain.dataset import DatasetVersion, DatasetVersionId, DatasetVersionState
@@ -34,6 +35,7 @@ def record_version(tx: Tx, request: AddDatasetVersion) -> tuple[DatasetVersion, 
     of_its_state = newest_accepted if request.state is DatasetVersionState.ACCEPTED else newest
     if of_its_state is not None and rules.is_same(of_its_state, request):
         return of_its_state, False
+    _refuse_missing_files(tx, request)
     if newest is None:
         queries.add_dataset(tx, request.dataset)
     version = DatasetVersion(
@@ -84,3 +86,17 @@ def announce(
             why=f"{version.note}: {failures}" if version.note else failures,
         )
     )
+
+
+def _refuse_missing_files(tx: Tx, request: AddDatasetVersion) -> None:
+    """Raise `NotFound` unless every file that the manifest names is stored; a sweep spares them from now on."""
+    named = {
+        entry.digest: entry.path for entry in read_manifest(tx.blobs, request.manifest).entries
+    }
+    if missing := named.keys() - tx.blobs.touch(named):
+        digest = min(missing, key=lambda each: named[each])
+        raise NotFound(
+            f"the manifest names {len(missing)} files that are not stored, {named[digest]} first ({digest})",
+            code="blob_missing",
+            hint="Store the files, then add the version.",
+        )

@@ -1,6 +1,6 @@
 """The store and its transaction: a change, its events and its audit entry commit together or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,10 +21,11 @@ from mainspring.store.tables.ledger import events
 
 
 class HasBlobs(Protocol):
-    """All that a use case may ask of the blobs: whether bytes are there, and a small text such as a manifest."""
+    """All that a use case may ask of the blobs: which bytes are there, and a small text such as a manifest."""
 
     def exists(self, digest: Digest) -> bool: ...
     def read(self, digest: Digest) -> bytes: ...
+    def touch(self, digests: Iterable[Digest]) -> set[Digest]: ...
 
 
 @dataclass(slots=True)

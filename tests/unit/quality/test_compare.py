@@ -7,16 +7,14 @@ import polars as pl
 import pytest
 
 from mainspring.app import App
-from mainspring.blobs.trees import put_manifest
+from mainspring.blobs.trees import read_manifest
 from mainspring.cli.commands.data_diff import lines_of_diff
 from mainspring.datasets.changes import apply_changes
 from mainspring.datasets.ingest import ingest_frame
 from mainspring.datasets.requests import AddDatasetVersion
-from mainspring.datasets.tables import columns_of
-from mainspring.domain.dataset import DatasetVersion, Manifest, ManifestEntry
+from mainspring.domain.dataset import DatasetVersion
 from mainspring.domain.schema import TableSchema
 from mainspring.domain.table_diff import ChangedRow, ColumnChange, TableDiff
-from mainspring.kernel.digests import digest_bytes
 from mainspring.kernel.errors import Conflict, Invalid
 from mainspring.quality.compare import compare_versions, write_diff
 from mainspring.quality.measure import profile_table
@@ -41,19 +39,10 @@ def a_version(app: App, frame: pl.DataFrame, *, is_profiled: bool = False) -> Da
 
 
 def a_version_of_missing_bytes(app: App, frame: pl.DataFrame) -> DatasetVersion:
-    digest = digest_bytes(repr(frame).encode())
-    entry = ManifestEntry(path="data.parquet", digest=digest, size_bytes=9)
-    return app.call(
-        AddDatasetVersion(
-            dataset="rides",
-            manifest=put_manifest(app.blobs, Manifest(entries=(entry,))),
-            file_count=1,
-            size_bytes=9,
-            row_count=frame.height,
-            columns=columns_of(frame.schema),
-            profile=app.blobs.put_bytes(encode_profile(profile_table(frame))),
-        )
-    )
+    version = a_version(app, frame, is_profiled=True)
+    for entry in read_manifest(app.blobs, version.manifest).entries:
+        app.blobs.path_of(entry.digest).unlink()
+    return version
 
 
 def compared(
