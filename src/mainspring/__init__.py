@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from mainspring.pipelines.context import StepContext, current_step
     from mainspring.pipelines.dataset import Dataset
     from mainspring.pipelines.evaluate import evaluate
+    from mainspring.pipelines.files import Files
     from mainspring.pipelines.models import Metrics, Model
-    from mainspring.pipelines.workspace import Files, workspace
+    from mainspring.pipelines.workspace import workspace
     from mainspring.quality.custom.authoring import check
 
 _HOMES = {
     "Dataset": "mainspring.pipelines.dataset",
-    "Files": "mainspring.pipelines.workspace",
+    "Files": "mainspring.pipelines.files",
     "Metrics": "mainspring.pipelines.models",
     "Model": "mainspring.pipelines.models",
     "Pipeline": "mainspring.pipelines.authoring",

@@ -215,6 +215,7 @@ class ValueKind(StrEnum):
     TABLE = "table"
     MODEL = "model"
     METRICS = "metrics"
+    FILES = "files"
     JSON = "json"
     ARRAY = "array"
     PICKLE = "pickle"

@@ -1,7 +1,7 @@
 """Keeping steps' results by content, and giving them back.
 
-The kind of a value decides its form: tables are Parquet, models folders in MLflow's format, metrics and plain
-values JSON, arrays npy; lists of these are kept item by item; anything else is pickled. Only step processes call `decode`.
+The kind of a value decides its form: tables are Parquet, models folders in MLflow's format, files manifests, metrics
+and plain values JSON, arrays npy; lists of these are kept item by item; anything else is pickled. Only step processes call `decode`.
 """
 
 import json
@@ -16,6 +16,7 @@ from mainspring.domain.pipeline import StoredValue, ValueKind
 from mainspring.kernel.codec import canonical
 from mainspring.kernel.codec import decode as decode_json
 from mainspring.kernel.errors import Invalid
+from mainspring.pipelines.files import Files
 from mainspring.pipelines.models import Metrics, Model, from_pandas, put_table
 from mainspring.pipelines.refs import item_annotation
 
@@ -37,6 +38,8 @@ def encode(
     if isinstance(value, Metrics):
         kept = value.store(blobs, scratch=scratch, project=project)
         return _stored(ValueKind.METRICS, canonical(kept), value.summary, blobs)
+    if isinstance(value, Files):
+        return StoredValue(kind=ValueKind.FILES, digest=value.store(blobs), summary=value.summary)
     if (frame := _as_frame(value)) is not None:
         summary = f"{frame.height:,} rows, {frame.width} columns"
         return StoredValue(
@@ -85,6 +88,8 @@ def decode(stored: StoredValue, annotation: Any, blobs: BlobStore, *, scratch: P
             return Model.load(blobs, stored.digest, _fresh(scratch))
         case ValueKind.METRICS:
             return Metrics.of(decode_json(blobs.read(stored.digest), Evaluation, what="metrics"))
+        case ValueKind.FILES:
+            return Files.stored(blobs, stored.digest)
         case ValueKind.JSON:
             return json.loads(blobs.read(stored.digest))
         case ValueKind.ARRAY:
@@ -154,7 +159,7 @@ def _as_frame(value: Any) -> "pl.DataFrame | None":
 def _is_list_of_kinds(value: Any) -> bool:
     """Whether a list holds nothing but what has a form of its own, so that its items can be used one by one."""
     return type(value) is list and all(
-        isinstance(item, Model | Metrics)
+        isinstance(item, Model | Metrics | Files)
         or _as_frame(item) is not None
         or _is_array(item)
         or is_exact_json(item)

@@ -21,11 +21,9 @@ from mainspring.blobs.trees import check_relative
 from mainspring.kernel.errors import Invalid, NotFound
 from mainspring.kernel.yaml_text import read_yaml
 from mainspring.pipelines.dataset import Dataset
+from mainspring.pipelines.files import Files
 from mainspring.pipelines.models import Metrics
 from mainspring.pipelines.snapshot import KEPT
-
-Files = dict[str, bytes]
-"""Files by their paths in the project, as steps hand them on; they are held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,7 @@ class Workspace:
         if isinstance(content, Dataset):
             self._put_dataset(self._at(path or content.name), content)
             return
-        for name, data in content.items():
-            target = self._at(name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+        content.lay_out(self.root)
 
     def set(self, path: str, values: Mapping[str, Any]) -> None:
         """Set parameters in a YAML or JSON file; `train.rate` is `rate` in the table `train`.
@@ -99,12 +94,9 @@ class Workspace:
         """
         place = self._at(path)
         found = sorted(place.rglob("*")) if place.is_dir() else [place]
+        names = [file.relative_to(self.root).as_posix() for file in found if not file.is_dir()]
         try:
-            return {
-                file.relative_to(self.root).as_posix(): file.read_bytes()
-                for file in found
-                if not file.is_dir()
-            }
+            return Files.taken(self.root, names)
         except FileNotFoundError as error:
             raise _nothing(path) from error
 

@@ -28,6 +28,7 @@ class Kind(StrEnum):
 # What the results of steps are that name other bytes.
 _RESULTS = {
     ValueKind.MODEL: Kind.MANIFEST,
+    ValueKind.FILES: Kind.MANIFEST,
     ValueKind.METRICS: Kind.EVALUATION,
     ValueKind.LIST: Kind.LIST,
 }
