@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,34 @@ def test_a_classification_recipe_keeps_its_own_loader_and_split(
     assert written["files"] == ["flow.py", "mainspring.toml"]
     assert metrics["f1_score"] > 0.8
     assert metrics["roc_auc"] > 0.9
+
+
+SPLIT = """
+import math, flow, pandas as pd, polars as pl
+table = pl.read_parquet("data/trips.parquet")
+frame = pd.DataFrame({name: table[name].to_numpy() for name in table.columns})
+rows, validation, test = flow.split(frame)
+model = flow.train(flow.transform(rows), rows)
+errors = model.estimator.predict(rows.drop(columns=["fare"])) - rows["fare"]
+print(len(rows), len(validation), len(test), math.sqrt((errors**2).mean()))
+"""
+
+
+def test_rows_are_split_and_fitted_as_by_mlflow_itself(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_recipe("regression", folder)
+    ask(capsys, "import", "recipe", str(folder))
+
+    done = subprocess.run(
+        [sys.executable, "-c", SPLIT], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    *counts, error = done.stdout.split()
+    # What `Recipe("local").run()` of MLflow 2.22 gave on this very data.
+    assert counts == ["1512", "226", "257"]
+    assert float(error) == pytest.approx(2.0241903883992496)
 
 
 def test_limits_become_gates_and_the_register_step_the_service(
