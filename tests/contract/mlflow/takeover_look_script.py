@@ -86,6 +86,18 @@ def traces_seen(client: MlflowClient, experiment: str) -> dict[str, object]:
     }
 
 
+def traces_of_runs(
+    client: MlflowClient, experiment: str, runs: list[mlflow.entities.Run], uri: str
+) -> dict[str, list[str]]:
+    found = {}
+    # A folder can't be searched so.
+    for run in runs if uri.startswith("http") else []:
+        of_run = f"attribute.run_id = '{run.info.run_id}'"
+        if traces := client.search_traces(locations=[experiment], filter_string=of_run):
+            found[run.info.run_id] = sorted(trace.info.trace_id for trace in traces)
+    return found
+
+
 def main(uri: str) -> None:
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
@@ -98,6 +110,7 @@ def main(uri: str) -> None:
             "tags": experiment.tags,
             "runs": {run.info.run_id: run_seen(client, run) for run in runs},
             "traces": traces_seen(client, experiment.experiment_id),
+            "traces of runs": traces_of_runs(client, experiment.experiment_id, runs, uri),
         }
         if experiment.lifecycle_stage == "active":
             models = mlflow.search_logged_models(

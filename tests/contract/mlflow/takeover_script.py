@@ -92,10 +92,12 @@ def traces(client: MlflowClient, uri: str) -> None:
     )
     mlflow.log_expectation(trace_id=root.trace_id, name="answer", value=["a", "letter"])
     try:
-        with mlflow.start_span("fails"):
+        with mlflow.start_span("fails") as failed:
             raise ValueError("no")
     except ValueError:
         pass
+    linked = client.search_runs([client.get_experiment_by_name("rides").experiment_id])[0]
+    client.link_traces_to_run([failed.trace_id], linked.info.run_id)
     gone = client.create_experiment("traced and deleted")
     span = client.start_trace("early", experiment_id=gone)
     client.end_trace(span.trace_id)

@@ -119,21 +119,38 @@ class ServerSource:
             return
 
     def traces(self, experiment: str) -> Iterator[list[SourceTrace]]:
+        links: Mapping[str, list[str]] | None = None
+        for page in self._trace_infos(experiment, ""):
+            if links is None:
+                links = self._links(experiment)
+            yield [self._trace(each, experiment, links.get(each["trace_id"], ())) for each in page]
+
+    def _trace_infos(self, experiment: str, filter_: str) -> Iterator[list[Json]]:
         place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
         # The oldest first: what begins meanwhile comes last, and shifts no page.
         body = {
             "locations": [place],
             "max_results": _TRACES_AT_ONCE,
             "order_by": ["timestamp_ms ASC"],
+            "filter": filter_,
         }
         try:
-            for page in self._posted(f"{_API3}/traces/search", body, "traces"):
-                yield [self._trace(each, experiment) for each in page]
+            yield from self._posted(f"{_API3}/traces/search", body, "traces")
         except NotFound:
             # Servers before 3.0 show traces in another way; their databases are read.
             return
 
-    def _trace(self, info: Json, experiment: str) -> SourceTrace:
+    def _links(self, experiment: str) -> Mapping[str, list[str]]:
+        """The runs of each trace, as far as they are in its experiment: only a search by run shows them."""
+        found: dict[str, list[str]] = {}
+        for runs in self.runs(experiment):
+            for each in runs:
+                for page in self._trace_infos(experiment, f"attribute.run_id = '{each.run.id}'"):
+                    for info in page:
+                        found.setdefault(info["trace_id"], []).append(each.run.id)
+        return found
+
+    def _trace(self, info: Json, experiment: str, runs: Sequence[str]) -> SourceTrace:
         id_, tags = info["trace_id"], info.get("tags") or {}
         spans = []
         if has_spans_in_store(tags):
@@ -141,8 +158,7 @@ class ServerSource:
             found = self._json("GET", _TRACE_SPANS, params={"request_id": id_})
             spans = [span_of(each, id_) for each in found.get("spans", [])]
         trace = trace_of(info, experiment, spans=spans, tags=tags)
-        # Which runs it was linked with is not shown; the one that it was made in is in its metadata.
-        return SourceTrace(trace=trace, runs=(), location=tags.get(LOCATION_TAG, ""))
+        return SourceTrace(trace=trace, runs=tuple(runs), location=tags.get(LOCATION_TAG, ""))
 
     def models(self) -> list[RegisteredModel]:
         path = f"{_API}/registered-models/search"
