@@ -118,8 +118,8 @@ class LocalBlobs:
                 found[at] = future.result()
         return [each for each in found if each is not None]
 
-    def replace(self, digest: Digest, path: Path) -> None:
-        """Put sound bytes, in a file that has them, in the place of damaged ones."""
+    def put_again(self, digest: Digest, path: Path) -> None:
+        """Store bytes as a file of their own although they seem to be there; raises `Corrupt` if they are others."""
         with self._new_file() as (handle, temporary):
             if copy_whole(path, handle)[0] != digest:
                 raise _corrupt(digest)
@@ -262,6 +262,14 @@ class LocalBlobs:
     def leftovers(self) -> Iterator[Path]:
         """Temporary files of writers, at work or dead."""
         yield from self._temporary.iterdir()
+
+    def is_whole(self, digest: Digest) -> bool:
+        """Whether bytes are there and, if they are made of pieces, all of those; whether they are sound, only reading tells."""
+        if not self.exists(digest):
+            return False
+        if self.whole_path(hex_part(digest)).exists():
+            return True
+        return all(self.exists(named(piece)) for piece, _ in self.recipe(digest) or ())
 
     def touch(self, digests: Iterable[Digest]) -> set[Digest]:
         """Which of some bytes are stored; a sweep spares those from now on as if they had just come."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mainspring.blobs.index import named
 from mainspring.domain.dataset import Manifest
 from mainspring.domain.evaluation import Evaluation
 from mainspring.domain.pipeline import StoredValue
@@ -27,9 +28,12 @@ class Problem:
 
 @dataclass(slots=True)
 class Findings:
-    """What a walk found. `needed` maps every digest that a row needs, however far, to that row."""
+    """What a walk found. `needed` maps every digest that a row needs, however far, to that row; `pieces`, what those
+    are made of.
+    """
 
     needed: dict[Digest, str] = field(default_factory=dict)
+    pieces: dict[Digest, str] = field(default_factory=dict)
     followed: set[tuple[Digest, Kind]] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
@@ -51,13 +55,25 @@ def _follow(app: "App", reference: Reference, found: Findings) -> None:
     found.followed.add((reference.digest, reference.kind))
     if reference.digest not in found.needed:
         found.needed[reference.digest] = reference.place
-        if not app.blobs.exists(reference.digest):
+        if not _is_there(app, reference.digest, found, reference.place):
             found.problems.append(
                 Problem(digest=reference.digest, what="missing", needed_by=reference.place)
             )
     if reference.kind is not Kind.PLAIN:
         for inner in _named_in(app, reference, found):
             _follow(app, inner, found)
+
+
+def _is_there(app: "App", digest: Digest, found: Findings, place: str) -> bool:
+    """Whether bytes are there, with all the pieces that they are made of; which are noted."""
+    try:
+        recipe = app.blobs.recipe(digest) or ()
+    except Corrupt:
+        return True  # told as damaged by whoever reads it
+    for piece, _ in recipe:
+        if named(piece) != digest:
+            found.pieces.setdefault(named(piece), place)
+    return app.blobs.is_whole(digest)
 
 
 def _named_in(app: "App", reference: Reference, found: Findings) -> list[Reference]:

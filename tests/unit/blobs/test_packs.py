@@ -12,6 +12,7 @@ import pytest
 from mainspring.blobs.index import Piece, encode_index
 from mainspring.blobs.local import LocalBlobs
 from mainspring.blobs.packs import PackWriter
+from mainspring.blobs.repair import drop_damaged_pieces, replace
 from mainspring.blobs.sweep import Sweep
 from mainspring.blobs.trees import lay_out, put_folder, put_manifest
 from mainspring.domain.dataset import Manifest
@@ -209,13 +210,17 @@ def test_repaired_bytes_take_the_place_of_damaged_ones(
     assert place is not None
     flip(place[0].path, place[1].offset)
 
-    blobs.replace(entry.digest, many / entry.path)
+    replace(blobs, entry.digest, many / entry.path)
 
     blobs.verify(entry.digest)
     lay_out(blobs, manifest, tmp_path / "back")
     assert contents(tmp_path / "back") == contents(many)
     Sweep(blobs, digests_of(manifest), before=inf).run(delete=True)
     blobs.verify(entry.digest)
+    assert drop_damaged_pieces(blobs) == 1
+    assert drop_damaged_pieces(blobs) == 0
+    for each in manifest.entries:
+        blobs.verify(each.digest)
 
 
 def test_a_sweep_takes_what_nothing_needs_and_no_more(
@@ -366,3 +371,41 @@ def test_a_disk_that_fills_up_while_a_folder_is_added_is_said(tmp_path: Path, si
         assert blobs.put_bytes(b"fits again")
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+def test_a_damaged_index_is_written_anew(blobs: LocalBlobs, many: Path) -> None:
+    manifest = put_folder(blobs, many)
+    (pack,) = (blobs.root / "packs").iterdir()
+    flip(pack, pack.stat().st_size - 100)
+
+    assert drop_damaged_pieces(LocalBlobs(blobs.root)) == 0
+
+    again = LocalBlobs(blobs.root)
+    assert [container.is_rescued for container in again.containers] == [False]
+    for entry in manifest.entries:
+        again.verify(entry.digest)
+
+
+def test_repaired_bytes_that_were_made_of_pieces_need_those_no_more(
+    blobs: LocalBlobs, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.bin"
+    data = large(7)
+    path.write_bytes(data)
+    before = blobs.put_file(path)
+    path.write_bytes(b"more" + data)
+    ((after, _),) = blobs.put_files([path], [before])
+    (pack,) = (blobs.root / "packs").iterdir()
+    flip(pack, 60)
+    with pytest.raises(Corrupt):
+        blobs.verify(after)
+
+    replace(blobs, after, path)
+
+    blobs.verify(after)
+    assert drop_damaged_pieces(blobs) == 1
+    blobs.verify(after)
+    assert {blobs.size_bytes(digest) for digest in blobs.digests()} == {
+        len(data),
+        len(data) + 4,
+    }

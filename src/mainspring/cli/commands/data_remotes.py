@@ -85,12 +85,15 @@ def verify(
 
     Exit code 8 if any is left damaged.
     """
+    from mainspring.blobs.repair import drop_damaged_pieces
     from mainspring.kernel.errors import Corrupt
 
     with session.app() as app:
         names = datasets or _all(app)
         source = _on(app, remote) if repair else None
         found = [damage for name in names for damage in _damages(app, name, source)]
+        if repair:
+            drop_damaged_pieces(app.blobs)
     left = [each for each in found if not each.repaired]
     lines = [
         f"{each.dataset} version {each.number}: {each.path} "
@@ -158,6 +161,7 @@ def _problem(app: "App", digest: "Digest") -> str | None:
 
 
 def _repaired(app: "App", source: "RemoteVersions", digest: "Digest") -> bool:
+    from mainspring.blobs.repair import replace
     from mainspring.kernel.errors import Corrupt, NotFound
 
     with tempfile.TemporaryDirectory(dir=app.settings.home) as folder:
@@ -166,7 +170,7 @@ def _repaired(app: "App", source: "RemoteVersions", digest: "Digest") -> bool:
             source.bytes.fetch_to(digest, path)
         except (NotFound, Corrupt):
             return False
-        app.blobs.replace(digest, path)
+        replace(app.blobs, digest, path)
     return True
 
 

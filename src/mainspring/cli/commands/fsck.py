@@ -23,13 +23,20 @@ class Verdict:
     size_bytes: int
     needed_count: int
     problems: "tuple[Problem, ...]"
+    damaged_packs: tuple[str, ...]
+    """Packs whose list of what they hold is damaged; what they hold is found by reading them."""
     damaged_segments: dict[str, int]
     """Segments of the prediction log with the number of bytes in each that can't be read."""
     audit: "AuditVerdict"
 
     @property
     def is_sound(self) -> bool:
-        return not self.problems and not self.damaged_segments and self.audit.intact
+        return (
+            not self.problems
+            and not self.damaged_packs
+            and not self.damaged_segments
+            and self.audit.intact
+        )
 
 
 @click.command()
@@ -51,6 +58,10 @@ def fsck(session: Session, /) -> None:
         needed = f", needed by {problem.needed_by}" if problem.needed_by else ", needed by no row"
         lines.append(f"  {problem.what}: {problem.digest}{needed}")
     lines += [
+        f"  damaged: the index of {name}; `mainspring data verify --repair` makes it anew"
+        for name in verdict.damaged_packs
+    ]
+    lines += [
         f"  damaged: {path}, {size:,} bytes of the prediction log can't be read"
         for path, size in verdict.damaged_segments.items()
     ]
@@ -64,7 +75,8 @@ def fsck(session: Session, /) -> None:
         raise Corrupt(
             "the home is damaged; the lines above say what",
             code="damaged",
-            hint="Restore those files from a backup, or make what they held again.",
+            hint="`mainspring data verify --repair` fetches data from a remote; restore other files from a backup, "
+            "or make what they held again.",
         )
 
 
@@ -85,7 +97,7 @@ def examine(app: "App") -> Verdict:
             app.blobs.verify(digest)
         except Corrupt:
             if digest not in known:
-                needed_by = found.needed.get(digest)
+                needed_by = found.needed.get(digest) or found.pieces.get(digest)
                 problems.append(Problem(digest=digest, what="damaged", needed_by=needed_by))
         except NotFound:
             continue  # swept since it was listed
@@ -94,6 +106,7 @@ def examine(app: "App") -> Verdict:
         size_bytes=size,
         needed_count=len(found.needed),
         problems=tuple(problems),
+        damaged_packs=tuple(each.path.name for each in app.blobs.containers if each.is_rescued),
         damaged_segments=_damaged_segments(app.settings.predictions_path),
         audit=app.call(VerifyAudit()),
     )
