@@ -64,6 +64,23 @@ def demand(rides: ms.Dataset, rate: float = 0.5, k: int = 2, least: float = 1.0,
     score = best(train.map(rides, fold=folds(rides, k), rate=rate))
     text = ms.when(is_good(score, least), lambda: praise(score), lambda: scold(score))
     return report(text, note)
+
+
+@ms.step(retries=2, retry_on=OSError, retry_delay=1, cache=False)
+def flaky() -> int:
+    if ms.current_step().attempt == 1:
+        raise OSError("not yet")
+    return 1
+
+
+@ms.step(retries=5, retry_on=OSError, retry_delay=1)
+def broken(value: int) -> int:
+    raise ValueError("never")
+
+
+@ms.pipeline
+def troubled():
+    return broken(flaky())
 """
 
 
@@ -90,18 +107,18 @@ class Project:
             text=True,
             capture_output=True,
             check=False,
-            timeout=110,
+            timeout=280,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         return done.stdout
 
-    def export(self, target: str, *options: str) -> str:
+    def export(self, target: str, *options: str, pipeline: str = "flow:demand") -> str:
         """The source for a target."""
-        return self.run("mainspring", "export", target, "flow:demand", *options)
+        return self.run("mainspring", "export", target, pipeline, *options)
 
     def check_as_native(self) -> None:
         """That the newest run computed everything, and that a run here finds the very same results."""
-        theirs = self._newest()
+        theirs = self.newest()
         assert theirs["state"] is PipelineRunState.SUCCEEDED, theirs
         assert theirs["states"] == {
             "folds": ["succeeded"],
@@ -116,12 +133,13 @@ class Project:
             "report": ["succeeded"],
         }
         self.run("mainspring", "run", "flow:demand", "-q")
-        ours = self._newest()
+        ours = self.newest()
         assert ours["id"] != theirs["id"]
         assert ours["outputs"] == theirs["outputs"]
         assert ours["states"]["report"] == ours["states"]["train[1]"] == ["cached"]
 
-    def _newest(self) -> dict[str, Any]:
+    def newest(self) -> dict[str, Any]:
+        """The run that was asked for last: its state, the states of each step's attempts, what it returned."""
         app = open_app(Settings(home=self.home), actor=TESTER)
         try:
             newest = app.call(ListPipelineRuns(limit=1))[0]

@@ -28,6 +28,7 @@ exported.demand()
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_pipeline_compiles_and_gives_the_same_result(
     project: Project, tools: Path, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def check_argo(project: Project, tools: Path, manifest: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("options", [(), ("--schedule", "0 3 * * 1 Europe/Berlin")])
 def test_a_kubernetes_manifest_passes_the_strict_schema(
     project: Project, tools: Path, tmp_path: Path, options: tuple[str, ...]
@@ -57,6 +58,7 @@ def test_a_kubernetes_manifest_passes_the_strict_schema(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_command_of_a_job_gives_the_same_result_also_when_its_pod_is_replaced(
     project: Project,
 ) -> None:
@@ -71,6 +73,7 @@ def test_the_command_of_a_job_gives_the_same_result_also_when_its_pod_is_replace
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_cron_workflow_is_what_argo_knows(project: Project, tools: Path) -> None:
     manifest = yaml.safe_load(project.export("argo", "--schedule", "0 3 * * 1 Europe/Berlin"))
 
@@ -83,6 +86,7 @@ def test_a_cron_workflow_is_what_argo_knows(project: Project, tools: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_commands_of_a_workflow_give_the_same_result(project: Project, tools: Path) -> None:
     manifest = yaml.safe_load(project.export("argo"))
     check_argo(project, tools, manifest)

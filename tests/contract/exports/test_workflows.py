@@ -28,6 +28,7 @@ def lint(project: Project, tools: Path, workflow: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_an_exported_workflow_is_clean_and_gives_the_same_result(
     project: Project, repository: Path, tools: Path
 ) -> None:
@@ -47,6 +48,7 @@ def test_an_exported_workflow_is_clean_and_gives_the_same_result(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_linters_would_tell(project: Project, repository: Path, tools: Path) -> None:
     workflow = repository / ".github" / "workflows" / "demand.yml"
     source = project.export("github")
@@ -59,6 +61,7 @@ def test_the_linters_would_tell(project: Project, repository: Path, tools: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_workflow_of_ci_init_is_clean(project: Project, repository: Path, tools: Path) -> None:
     project.run("mainspring", "ci", "init", "github")
     project.run("mainspring", "ci", "init", "gitlab")
@@ -68,6 +71,7 @@ def test_the_workflow_of_ci_init_is_clean(project: Project, repository: Path, to
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_an_exported_gitlab_pipeline_fits_the_schema_and_gives_the_same_result(
     project: Project, tools: Path
 ) -> None:
