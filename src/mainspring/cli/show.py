@@ -25,6 +25,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "PipelineRun": ("id", "pipeline", "state", "requested_at", "finished_at", "why", "error"),
     "StepAttempt": ("node", "attempt", "state", "started_at", "finished_at", "error"),
+    "Backfill": ("id", "pipeline", "state", "counts", "asked_at", "finished_at", "why"),
     "ModelVersion": (
         "model",
         "number",

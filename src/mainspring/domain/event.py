@@ -181,6 +181,16 @@ class TriggerChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillChanged(Event):
+    """A backfill was asked for, paused, resumed or cancelled, or has finished."""
+
+    subject: ClassVar[str] = "backfill"
+    backfill: str
+    pipeline: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerCalled(Event):
     """Somebody, or a webhook, gave a trigger a reason to run."""
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from mainspring.domain.dataset import DatasetVersionId
+from mainspring.domain.partition import Partitions
 from mainspring.domain.run import RunId
 from mainspring.kernel.digests import Digest
 
@@ -175,13 +176,17 @@ class PipelineParameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """A pipeline as data: what is stored, shown, diffed and run. `outputs` names what it returns."""
+    """A pipeline as data: what is stored, shown, diffed and run. `outputs` names what it returns.
+
+    `partitions` says what it is run by, if it is run for each day, say, by itself.
+    """
 
     pipeline: str
     parameters: tuple[PipelineParameter, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[NodeOutput, ...]
     version: int = 1
+    partitions: Partitions | None = None
 
 
 class PipelineRunState(StrEnum):
@@ -265,7 +270,7 @@ class PipelineRun:
     Python version and installed distributions. `inputs` binds dataset parameters to versions. The nodes
     `kept` have their results from the run `parent`. Of the steps that are found in the cache the share
     `verify_cache` is run all the same, and the results are compared. `trigger` asked for it, because of
-    `cause_count` things that happened.
+    `cause_count` things that happened. `partition` is the one that it is of, if its pipeline has any.
     """
 
     id: RunId
@@ -290,6 +295,7 @@ class PipelineRun:
     verify_cache: float = 0.0
     trigger: str | None = None
     cause_count: int = 0
+    partition: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

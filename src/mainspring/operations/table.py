@@ -4,6 +4,7 @@ from typing import Any
 
 from mainspring.domain.request import Request
 from mainspring.operations import (
+    backfills,
     datasets,
     governance,
     monitoring,
@@ -28,6 +29,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *traces.OPERATIONS,
     *pipelines.OPERATIONS,
     *triggers.OPERATIONS,
+    *backfills.OPERATIONS,
     *registry.OPERATIONS,
     *takeover.OPERATIONS,
     *webhooks.OPERATIONS,

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, get_args, get_origin, overload
 
+from mainspring.domain.partition import Partitions, PartitionUnit
 from mainspring.domain.pipeline import Graph
 from mainspring.kernel.durations import parse_duration
 from mainspring.kernel.errors import Invalid
@@ -155,12 +156,13 @@ class Step(Generic[R]):
 class Pipeline(Generic[R]):
     """A function that calls steps; made by `@pipeline`. Called outside a trace it runs them here and now."""
 
-    def __init__(self, function: Callable[..., R]) -> None:
+    def __init__(self, function: Callable[..., R], *, partitions: Partitions | None = None) -> None:
         self.function = function
         self.name = function.__name__
         self.where = tracing.place_of(function)
         self.reference = f"{function.__module__}:{function.__qualname__}"
         self.annotations = annotations_of(function)
+        self.partitions = partitions
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__qualname__ = function.__qualname__
@@ -293,12 +295,55 @@ def wait(
     return tracer.wait(what, after)  # type: ignore[no-any-return]
 
 
-def pipeline(function: Callable[..., R], /) -> Pipeline[R]:
+@overload
+def pipeline(function: Callable[..., R], /) -> Pipeline[R]: ...
+@overload
+def pipeline(
+    *,
+    hourly: str | None = ...,
+    daily: str | None = ...,
+    weekly: str | None = ...,
+    monthly: str | None = ...,
+    by_key: dict[str, Sequence[str]] | None = ...,
+) -> Callable[[Callable[..., R]], Pipeline[R]]: ...
+def pipeline(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    hourly: str | None = None,
+    daily: str | None = None,
+    weekly: str | None = None,
+    monthly: str | None = None,
+    by_key: dict[str, Sequence[str]] | None = None,
+) -> Any:
     """Make a function that calls steps a pipeline.
 
     Parameters annotated `ms.Dataset` are bound to dataset versions, all others to plain values.
+
+    hourly, daily, weekly, monthly: the parameter that names the hour (`2026-01-31T09`), day (`2026-01-31`), week
+        (its Monday) or month (`2026-01`) that a run is of.
+    by_key: the parameter that names the key that a run is of, and all keys: `{"country": ["de", "fr"]}`.
     """
-    return Pipeline(function)
+    units = {
+        PartitionUnit.HOUR: hourly,
+        PartitionUnit.DAY: daily,
+        PartitionUnit.WEEK: weekly,
+        PartitionUnit.MONTH: monthly,
+    }
+    found = [Partitions(parameter=name, unit=unit) for unit, name in units.items() if name]
+    for name, keys in (by_key or {}).items():
+        found.append(Partitions(parameter=name, unit=PartitionUnit.KEY, keys=tuple(keys)))
+    if len(found) > 1:
+        raise Invalid(
+            "a pipeline is run by one parameter",
+            code="bad_pipeline",
+            hint="Give one of hourly=, daily=, weekly=, monthly= and by_key=, with one parameter.",
+        )
+
+    def make(target: Callable[..., Any]) -> Pipeline[Any]:
+        return Pipeline(target, partitions=found[0] if found else None)
+
+    return make if function is None else make(function)
 
 
 def type_name(kind: type) -> str:

@@ -73,7 +73,7 @@ def request_for(
     return RequestRun(
         pipeline=pipeline,
         graph=graph,
-        inputs=_inputs(call, graph, data or {}),
+        inputs=inputs_of(call, graph, data or {}),
         project=code,
         environment=store_environment(blobs),
         params=dict(params or {}),
@@ -96,7 +96,7 @@ def drafted_run(
     """The run that `request_pipeline` would ask for, recorded nowhere: it has no id."""
     snapshot = take_snapshot(blobs, project)
     graph = graph_of(blobs, settings, snapshot, pipeline)
-    inputs = _inputs(call, graph, data or {})
+    inputs = inputs_of(call, graph, data or {})
     return PipelineRun(
         id=RunId(""),
         service=None,
@@ -167,7 +167,8 @@ def carry_out(
         worker.close()
 
 
-def _inputs(call: Call, graph: Graph, data: Mapping[str, str]) -> dict[str, str]:
+def inputs_of(call: Call, graph: Graph, data: Mapping[str, str]) -> dict[str, str]:
+    """The ids of the versions that a pipeline's dataset parameters are bound to, by their names."""
     wanted = [parameter.name for parameter in graph.parameters if parameter.is_dataset]
     if unknown := sorted(set(data) - set(wanted)):
         raise Invalid(

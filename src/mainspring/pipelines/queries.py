@@ -63,6 +63,7 @@ def add_run(tx: Tx, run: PipelineRun) -> None:
             verify_cache=run.verify_cache,
             trigger=run.trigger,
             cause_count=run.cause_count,
+            partition=run.partition,
         )
     )
 
@@ -483,6 +484,7 @@ def _run(row: Row[Any]) -> PipelineRun:
         verify_cache=row.verify_cache or 0.0,
         trigger=row.trigger,
         cause_count=row.cause_count or 0,
+        partition=row.partition,
     )
 
 

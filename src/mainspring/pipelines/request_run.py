@@ -40,6 +40,7 @@ def ask_for_run(
     if request.only_if_idle and request.service:
         _check_idle(tx, request.service)
     params = bound_params(request.graph, request.params)
+    partitions = request.graph.partitions
     versions = _bound_datasets(tx, request.graph, request.inputs)
     run = PipelineRun(
         id=RunId(tx.new_id("run")),
@@ -59,6 +60,7 @@ def ask_for_run(
         verify_cache=request.verify_cache,
         trigger=trigger,
         cause_count=cause_count,
+        partition=partitions.check(params[partitions.parameter]) if partitions else None,
     )
     _track(tx, run, versions)
     queries.add_run(tx, run)

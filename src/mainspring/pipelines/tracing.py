@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol, get_origin
 
+from mainspring.domain.partition import Partitions
 from mainspring.domain.pipeline import (
     CHOICE,
     WAIT,
@@ -60,6 +61,7 @@ class Pipeline(Protocol):
     reference: str
     where: str
     annotations: dict[str, Any]
+    partitions: Partitions | None
 
     @property
     def function(self) -> Callable[..., Any]: ...
@@ -226,6 +228,7 @@ def trace(pipeline: Pipeline) -> Graph:
         parameters=parameters,
         nodes=tuple(tracer.nodes),
         outputs=_outputs(pipeline, returned),
+        partitions=_partitions(pipeline, parameters),
     )
 
 
@@ -263,6 +266,21 @@ def _parameters(
             ParameterArgument(parameter=name), annotation, f"the parameter {name!r}"
         )
     return tuple(found), arguments
+
+
+def _partitions(pipeline: Pipeline, parameters: tuple[PipelineParameter, ...]) -> Partitions | None:
+    """What a pipeline is run by; raises `Invalid` unless that is one of its plain parameters."""
+    found = pipeline.partitions
+    if found is None:
+        return None
+    plain = {each.name: each for each in parameters if not each.is_dataset}
+    if found.parameter not in plain:
+        raise _wrong_parameter(
+            pipeline, found.parameter, "is what it is run by, and is none of its own"
+        )
+    if plain[found.parameter].has_default:
+        found.check(plain[found.parameter].default)
+    return found
 
 
 def _put(node: Node, step: Step, name: str, value: Any, where: str) -> None:

@@ -20,6 +20,7 @@ from mainspring.domain.service import Service
 from mainspring.governance.requests import ListEvents
 from mainspring.kernel.errors import MainspringError
 from mainspring.pipelines.engine import Worker
+from mainspring.reconcile.backfills import Backfills
 from mainspring.reconcile.deliveries import Deliveries
 from mainspring.reconcile.loops import Duty, Monitoring, Rollouts, Training
 from mainspring.reconcile.triggers import Triggers
@@ -91,6 +92,8 @@ class Controller:
         teller = self._app.acting_as(loop_actor(Deliveries.name))
         deliveries = Deliveries(teller.call, teller.settings.webhook_networks)
         self._start(self._tend(deliveries), Deliveries.name)
+        filler = self._app.acting_as(loop_actor(Backfills.name))
+        self._start(self._tend(Backfills(filler.call)), Backfills.name)
         looker = self._app.acting_as(loop_actor(Triggers.name))
         self._start(self._tend(Triggers(looker.call)), Triggers.name)
         worker = self._worker()

@@ -1,6 +1,7 @@
 """Every table, for migrations and for making a store: importing this fills `metadata`."""
 
 from mainspring.store.tables import (
+    backfills,
     datasets,
     governance,
     ledger,
@@ -19,6 +20,7 @@ from mainspring.store.tables import (
 from mainspring.store.tables.metadata import metadata
 
 __all__ = [
+    "backfills",
     "datasets",
     "governance",
     "ledger",

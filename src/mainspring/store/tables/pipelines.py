@@ -45,9 +45,11 @@ pipeline_runs = Table(
     Column("verify_cache", Double),
     Column("trigger", String(200)),
     Column("cause_count", Integer),
+    Column("partition", String(200)),
     Index("ix_pipeline_runs_state_requested_at", "state", "requested_at"),
     Index("ix_pipeline_runs_service_requested_at", "service", "requested_at"),
     Index("ix_pipeline_runs_trigger_requested_at", "trigger", "requested_at"),
+    Index("ix_pipeline_runs_pipeline_partition", "pipeline", "partition"),
 )
 
 steps = Table(

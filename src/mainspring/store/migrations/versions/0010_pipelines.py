@@ -1,4 +1,4 @@
-"""Pipelines: triggers; runs that wait."""
+"""Pipelines: triggers; runs that wait; partitions and backfills."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Triggers, what happened for them, and the runs that they asked for; what runs wait for."""
+    """Triggers, what happened for them, and the runs that they asked for; what runs wait for; backfills."""
     op.create_table(
         "triggers",
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -80,3 +80,44 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "node", name=op.f("pk_waits")),
     )
     op.create_index("ix_waits_kind_settled", "waits", ["kind", "settled"])
+    op.add_column("pipeline_runs", sa.Column("partition", sa.String(200)))
+    op.create_index(
+        "ix_pipeline_runs_pipeline_partition", "pipeline_runs", ["pipeline", "partition"]
+    )
+    op.create_table(
+        "backfills",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("pipeline", sa.String(length=300), nullable=False),
+        sa.Column("graph", sa.Text(), nullable=False),
+        sa.Column("params", sa.Text(), nullable=False),
+        sa.Column("inputs", sa.Text(), nullable=False),
+        sa.Column("project", sa.String(length=80), nullable=False),
+        sa.Column("environment", sa.String(length=80), nullable=False),
+        sa.Column("reprocess", sa.String(length=16), nullable=False),
+        sa.Column("concurrency", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_backfills")),
+    )
+    op.create_index("ix_backfills_state", "backfills", ["state"])
+    op.create_table(
+        "backfill_parts",
+        sa.Column("backfill", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("partition", sa.String(length=200), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("run", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["backfill"], ["backfills.id"], name=op.f("fk_backfill_parts_backfill")
+        ),
+        sa.PrimaryKeyConstraint("backfill", "number", name=op.f("pk_backfill_parts")),
+        sa.UniqueConstraint(
+            "backfill", "partition", name=op.f("uq_backfill_parts_backfill_partition")
+        ),
+    )
+    op.create_index(
+        "ix_backfill_parts_backfill_state", "backfill_parts", ["backfill", "state", "number"]
+    )
