@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mainspring.datasets.comparable import common_type
 from mainspring.datasets.in_time import time_type
-from mainspring.datasets.partitions import PART_BYTES, parts_of
+from mainspring.datasets.partitions import PART_BYTES, parts_of, ranges_of
 from mainspring.kernel.errors import Invalid
 
 if TYPE_CHECKING:
@@ -62,22 +62,21 @@ def write_joined(
     import polars as pl
 
     with tempfile.TemporaryDirectory(prefix="mainspring-join-") as name:
-        parts = []
-        for number, part in enumerate(_joined_parts(left, right, how, part_bytes)):
-            path = Path(name, f"{number}.arrow")
-            part.sort(_ROW).write_ipc(path)
-            parts.append(pl.scan_ipc(path))
-        _merged(parts).drop(_ROW).sink_parquet(target)
-
-
-def _merged(parts: "list[pl.LazyFrame]") -> "pl.LazyFrame":
-    """Parts in order of their rows, merged two by two so that a row passes few of the merges."""
-    while len(parts) > 1:
-        pairs = [parts[place : place + 2] for place in range(0, len(parts), 2)]
-        parts = [
-            pair[0].merge_sorted(pair[1], key=_ROW) if len(pair) > 1 else pair[0] for pair in pairs
-        ]
-    return parts[0]
+        parts: list[Path] = []
+        rows = 0
+        for part in _joined_parts(left, right, how, part_bytes):
+            parts.append(Path(name, f"{len(parts)}.arrow"))
+            part.sort(_ROW).write_ipc(parts[-1])
+            rows = max(rows, part.height)
+        if len(parts) == 1 or not rows:
+            pl.scan_ipc(parts[0]).drop(_ROW).sink_parquet(target)
+            return
+        # Back into the order of the left side, as many rows at once as a part had.
+        ordered: list[Path] = []
+        for part in ranges_of(pl.scan_ipc(parts), _ROW, rows):
+            ordered.append(Path(name, f"{len(ordered)}.parquet"))
+            part.drop(_ROW).write_parquet(ordered[-1])
+        pl.scan_parquet(ordered).sink_parquet(target)
 
 
 def _joined_parts(

@@ -35,6 +35,8 @@ def parts_of(
 
     Raises `Unavailable` if the disk for temporary files is full, `Invalid` if a table can't be read.
     """
+    import polars as pl
+
     count = min(_MOST_PARTS, 1 + max(size_in_memory(table) for table in tables) // part_bytes)
     if count == 1:
         yield tuple(collected(table) for table in tables)
@@ -42,13 +44,27 @@ def parts_of(
     with tempfile.TemporaryDirectory(prefix="mainspring-parts-") as name:
         folders = [Path(name, str(number)) for number in range(len(tables))]
         for table, key, folder in zip(tables, keys, folders, strict=True):
-            _spill(table, key, folder, count)
+            _spill(table, pl.struct(key).hash(_SEED) % count, folder, count)
         empty = [table.clear().collect() for table in tables]
         for number in range(count):
             yield tuple(
                 _part(folder, number, nothing)
                 for folder, nothing in zip(folders, empty, strict=True)
             )
+
+
+def ranges_of(table: "pl.LazyFrame", number: str, size: int) -> "Iterator[pl.DataFrame]":
+    """The rows of a table whose column `number` counts from 0 on, in that order, `size` rows at a time."""
+    import polars as pl
+
+    rows = int(collected(table.select(pl.len())).item())
+    count = -(-rows // size)
+    with tempfile.TemporaryDirectory(prefix="mainspring-parts-") as name:
+        folder = Path(name, "0")
+        _spill(table, pl.col(number) // size, folder, count)
+        nothing = table.clear().collect()
+        for place in range(count):
+            yield _part(folder, place, nothing).sort(number)
 
 
 def size_in_memory(table: "pl.LazyFrame") -> int:
@@ -62,10 +78,10 @@ def size_in_memory(table: "pl.LazyFrame") -> int:
     return int(first.estimated_size()) * rows // first.height
 
 
-def _spill(table: "pl.LazyFrame", key: "Sequence[pl.Expr]", folder: Path, count: int) -> None:
+def _spill(table: "pl.LazyFrame", number: "pl.Expr", folder: Path, count: int) -> None:
+    """Write each row to the file of the part that `number` says."""
     import polars as pl
 
-    number = pl.struct(key).hash(_SEED) % count if key else pl.lit(0, pl.UInt64)
     target = pl.PartitionBy(
         folder,
         key=number.alias("#part"),
