@@ -83,13 +83,20 @@ def test_a_join_takes_the_newest_earlier_row_of_the_same_key(  # noqa: PLR0917  
     part_bytes: int,
 ) -> None:
     left, right = (table_of(rows) for rows in (labels, features))
-    right = right.with_columns(value=pl.int_range(pl.len()), rank=-(pl.int_range(pl.len()) % 3))
+    right = right.with_columns(
+        value=pl.int_range(pl.len()),
+        rank=-(pl.int_range(pl.len()) % 3),
+        late=pl.int_range(pl.len()),
+        known=pl.col("at").dt.offset_by("2m"),
+    )
     how = TimedJoin(
         by=by,
         left_time="at",
         right_time="at",
         max_age=None if oldest is None else timedelta(minutes=oldest),
         tie_breaker=tie_breaker,
+        late_at="known",
+        late=("late",),
     )
 
     joined = join_in_time(left.lazy(), right.lazy(), how, part_bytes=part_bytes)
@@ -99,8 +106,11 @@ def test_a_join_takes_the_newest_earlier_row_of_the_same_key(  # noqa: PLR0917  
         written = pl.read_parquet(path)
 
     assert joined.select(left.columns).equals(left)
-    assert joined["value"].to_list() == [
-        newest(label, features, by, oldest, tie_breaker is not None) for label in labels
+    found = [newest(label, features, by, oldest, tie_breaker is not None) for label in labels]
+    assert joined["value"].to_list() == found
+    assert joined["late"].to_list() == [
+        value if value is not None and label[2] >= features[value][2] + 2 else None
+        for value, label in zip(found, labels, strict=True)
     ]
     assert written.equals(joined)
 

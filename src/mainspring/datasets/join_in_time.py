@@ -15,7 +15,7 @@ from mainspring.kernel.errors import Invalid
 if TYPE_CHECKING:
     import polars as pl
 
-_ROW, _AT, _PLACE, _KEY = "#row", "#at", "#place", "#key"
+_ROW, _AT, _PLACE, _KEY, _KNOWN = "#row", "#at", "#place", "#key", "#known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,8 @@ class TimedJoin:
     `by` are columns of both whose values must be equal; without any, every row is of one series, and both tables
     are held in memory. Features older than `max_age` are not taken. Of features of one key and time the one with
     the greatest `tie_breaker` counts, and of those the one that comes last in its table. Columns that both have
-    get `suffix` on the features' side.
+    get `suffix` on the features' side. `late` columns of the features are taken only where `late_at` is not after the
+    row's time: they were not known before.
     """
 
     by: tuple[str, ...]
@@ -34,6 +35,8 @@ class TimedJoin:
     max_age: timedelta | None = None
     tie_breaker: str | None = None
     suffix: str = "_right"
+    late_at: str | None = None
+    late: tuple[str, ...] = ()
 
 
 def join_in_time(
@@ -85,7 +88,7 @@ def _joined_parts(
     import polars as pl
 
     left_keys, right_keys = _key_casts(left, right, how.by)
-    at = _common_time(left, right, how)
+    at = _common_time(left, right, how.left_time, how.right_time)
     if how.tie_breaker is not None and how.tie_breaker not in right.collect_schema():
         raise Invalid(
             f"the features have no column {how.tie_breaker!r} to break ties by", code="bad_join"
@@ -96,6 +99,9 @@ def _joined_parts(
     features = right.with_row_index(_PLACE).with_columns(
         pl.col(how.right_time).cast(at).alias(_AT), *right_keys
     )
+    if how.late_at is not None:
+        known = _common_time(left, right, how.left_time, how.late_at)
+        features = features.with_columns(pl.col(how.late_at).cast(known).alias(_KNOWN))
     keys = [pl.col(name) for name in _key_names(how.by)]
     if not keys:
         part_bytes = 1 << 62
@@ -127,7 +133,7 @@ def _joined(left: "pl.DataFrame", right: "pl.DataFrame", how: TimedJoin) -> "pl.
             hint="Give another suffix.",
         )
     known = known.rename(clash)
-    joined = (
+    matched = (
         left.drop_nulls([*keys, _AT])
         .sort(_AT, maintain_order=True)
         .join_asof(
@@ -139,8 +145,15 @@ def _joined(left: "pl.DataFrame", right: "pl.DataFrame", how: TimedJoin) -> "pl.
             check_sortedness=False,
         )
     )
+    if how.late_at is not None:
+        late = [name for name in (*how.late, how.late_at) if name in right.columns]
+        is_known = pl.col(_KNOWN) <= pl.col(_AT)
+        matched = matched.with_columns(
+            pl.when(is_known).then(pl.col(name)).otherwise(None).alias(name)
+            for name in (clash.get(name, name) for name in late)
+        ).drop(_KNOWN)
     unmatched = left.filter(pl.any_horizontal(pl.col(*keys, _AT).is_null()))
-    return pl.concat([joined, unmatched], how="diagonal").drop([*keys, _AT])
+    return pl.concat([matched, unmatched], how="diagonal").drop([*keys, _AT])
 
 
 def _key_names(by: tuple[str, ...]) -> list[str]:
@@ -177,14 +190,16 @@ def _key_casts(
     return casts
 
 
-def _common_time(left: "pl.LazyFrame", right: "pl.LazyFrame", how: TimedJoin) -> "pl.DataType":
+def _common_time(
+    left: "pl.LazyFrame", right: "pl.LazyFrame", left_time: str, right_time: str
+) -> "pl.DataType":
     import polars as pl
 
-    one, other = time_type(left, how.left_time), time_type(right, how.right_time)
+    one, other = time_type(left, left_time), time_type(right, right_time)
     zones = [getattr(dtype, "time_zone", None) for dtype in (one, other)]
     if (zones[0] is None) != (zones[1] is None):
         raise Invalid(
-            f"{how.left_time!r} of the labels is {one}, and {how.right_time!r} of the features is {other}: "
+            f"{left_time!r} of the labels is {one}, and {right_time!r} of the features is {other}: "
             "one has a time zone and the other has none",
             code="mixed_time_zones",
             hint="Give both one: a guess could let features from the future in.",

@@ -1,6 +1,7 @@
 """A dataset version, as a step or a script reads it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -64,12 +65,18 @@ class Dataset:
         The columns that tell are those of the dataset's schema, unless they are named here. A moment is a time with
         its zone, or text (UTC if it names no zone). Raises `Invalid` where no column tells of time.
         """
+        if bool(label_at) != bool(labels):
+            raise Invalid("label_at says when labels became known; give both or none")
         times = self.times
-        if event_time or label_at or labels:
-            if bool(label_at) != bool(labels):
-                raise Invalid("label_at says when labels became known; give both or none")
-            key = times.key if times else ()
-            times = Times(event_time=event_time, label_at=label_at, labels=tuple(labels), key=key)
+        if event_time or label_at:
+            # What is not named here stays as it is declared: no label comes back by naming another column.
+            declared = times or Times()
+            times = replace(
+                declared,
+                event_time=event_time or declared.event_time,
+                label_at=label_at or declared.label_at,
+                labels=tuple(labels) or declared.labels,
+            )
         if times is None:
             raise Invalid(
                 f"{self.name!r} does not say which of its columns tell of time",
@@ -113,8 +120,9 @@ class Dataset:
 
         Both schemas say which column tells the time. `by` are columns whose values must be equal: the features' key
         without its time, unless it is given. Features older than `max_age` (such as "2h") are not taken. Of
-        features of one key and time the one with the greatest `tie_breaker` counts, then the last. As of a
-        moment, both sides are read so. Raises `Invalid` for columns that are missing or don't fit.
+        features of one key and time the one with the greatest `tie_breaker` counts, then the last. Labels that
+        `features` declares are taken only where they were known by the row's time. As of a moment, both sides
+        are read so. Raises `Invalid` for columns that are missing or don't fit.
         """
         from mainspring.datasets.join_in_time import join_in_time
 
@@ -214,6 +222,8 @@ class Dataset:
             max_age=parse_duration(max_age) if isinstance(max_age, str) else max_age,
             tie_breaker=tie_breaker,
             suffix=suffix,
+            late_at=features.times.label_at if features.times else None,
+            late=features.times.labels if features.times else (),
         )
 
     def _seen_with(self, features: "Dataset") -> "Dataset":

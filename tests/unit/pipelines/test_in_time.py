@@ -118,6 +118,14 @@ def test_what_can_not_be_told_in_time_is_refused(client: EmbeddedClient) -> None
             trips.join_as_of(client.dataset("weather"), by="line")
 
 
+def test_naming_a_column_brings_no_label_back(client: EmbeddedClient) -> None:
+    with client:
+        seen = client.dataset("trips").as_of("2026-02-02T12:00", event_time="at").read()
+
+    assert seen["trip"].to_list() == [1, 2, 3]
+    assert seen["fare"].to_list() == [None, 7.0, None]
+
+
 def test_times_with_and_without_a_zone_are_not_compared(client: EmbeddedClient) -> None:
     aware = WEATHER.with_columns(pl.col("hour").dt.replace_time_zone("UTC"))
     with client:
