@@ -81,11 +81,14 @@ class Uploads:
         state = hashlib.sha256()
         try:
             handle, name = tempfile.mkstemp(dir=folder, prefix="new-")
-            with os.fdopen(handle, "wb") as target:
-                while chunk := stream.read(CHUNK_BYTES):
-                    state.update(chunk)
-                    target.write(chunk)
-            os.replace(name, folder / _name(number, state.hexdigest()))
+            try:
+                with os.fdopen(handle, "wb") as target:
+                    while chunk := stream.read(CHUNK_BYTES):
+                        state.update(chunk)
+                        target.write(chunk)
+                os.replace(name, folder / _name(number, state.hexdigest()))
+            finally:
+                Path(name).unlink(missing_ok=True)
         except FileNotFoundError as error:
             raise _gone(id_) from error  # aborted meanwhile
         except OSError as error:

@@ -262,6 +262,29 @@ def test_a_presigned_file_is_read_in_ranges(browser: Browser, run: str) -> None:
     assert browser.get(f"{ROOT}/presigned/0/{run}/artifacts/none").status_code == 404
 
 
+def test_files_of_models_are_presigned_where_they_are_asked_for(browser: Browser, run: str) -> None:
+    calls = "/api/2.0/mlflow"
+    mlmodel = b"flavors: {python_function: {loader_module: mlflow.sklearn}}"
+    made = browser.post(f"{calls}/logged-models", json={"experiment_id": "0"}).json()["model"]
+    root = made["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
+    browser.put(f"{ROOT}/artifacts/{root}/MLmodel", content=mlmodel)
+    browser.post(f"{calls}/registered-models/create", json={"name": "demand"})
+    source = f"models:/{made['info']['model_id']}"
+    browser.post(f"{calls}/model-versions/create", json={"name": "demand", "source": source})
+
+    asked = {"artifact_file_path": "MLmodel", "presigned": "true"}
+    of_model = f"{calls}/logged-models/{made['info']['model_id']}/artifacts/files"
+    version = {"name": "demand", "version": "1", "path": "MLmodel", "presigned": "true"}
+    given = [
+        browser.get(of_model, params=asked).json(),
+        browser.get("/model-versions/get-artifact", params=version).json(),
+    ]
+
+    assert [browser.get(path_of(each["url"])).content for each in given] == [mlmodel] * 2
+    assert [each["file_size"] for each in given] == [len(mlmodel)] * 2
+    assert browser.get(of_model, params={**asked, "artifact_file_path": "../x"}).status_code == 400
+
+
 def test_damaged_bytes_get_no_address(app: App, browser: Browser, run: str) -> None:
     digest = app.blobs.put_bytes(b"as they were")
     browser.put(f"{ROOT}/artifacts/0/{run}/artifacts/a", content=b"as they were")

@@ -5,7 +5,6 @@ written when they are all there. They are somebody else's bytes, so a browser ne
 """
 
 from collections.abc import Iterable
-from io import BytesIO
 from typing import BinaryIO
 
 from starlette.concurrency import run_in_threadpool
@@ -19,10 +18,8 @@ from mainspring.api.mlflow.locations import (
     Location,
     check_spelling,
     location_of,
-    model_root,
     run_root,
     uri_of,
-    version_root,
 )
 from mainspring.api.mlflow.runs import run_id_of
 from mainspring.api.mlflow.wire import Json, Params
@@ -34,7 +31,7 @@ from mainspring.domain.run import Artifact
 from mainspring.governance.rules import may
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Denied, Invalid, MainspringError, NotFound
-from mainspring.registry.requests import GetModelVersion, GetModelVersionById
+from mainspring.registry.requests import GetModelVersionById
 from mainspring.traces.requests import GetTraces
 from mainspring.tracking.requests import (
     DeleteArtifacts,
@@ -45,7 +42,6 @@ from mainspring.tracking.requests import (
     RecordArtifact,
 )
 
-_MAX_FROM_PAGE = 10 << 20
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -60,9 +56,9 @@ def list_of_run(app: App, params: Params) -> Json:
     return {"root_uri": uri_of(root), "files": files_json(found, folder, is_full_path=True)}
 
 
-def plain_path(params: Params, default: str | None = None) -> str:
+def plain_path(params: Params, name: str = "path", *, default: str | None = None) -> str:
     """The path below a root that a call names; raises `Invalid` in MLflow's words for one that leaves it."""
-    path = params.text("path") if default is None else params.optional_text("path", default)
+    path = params.text(name) if default is None else params.optional_text(name, default)
     if path:
         try:
             check_spelling(path.rstrip("/"))
@@ -176,12 +172,13 @@ def _download(app: App) -> Endpoint:
     async def get(request: Request) -> Response:
         as_asker = app_for(app, request)
         location = location_of(request.path_params["path"])
-        return await _sent(as_asker, location)
+        return await sent(as_asker, location)
 
     return answering(app, get)
 
 
-async def _sent(app: App, location: Location) -> Response:
+async def sent(app: App, location: Location) -> Response:
+    """An answer with the file at a location."""
     artifact = await run_in_threadpool(checked_file, app, location)
     return await run_in_threadpool(bytes_of, app, artifact.digest, artifact.path.rpartition("/")[2])
 
@@ -227,62 +224,6 @@ def _delete(app: App) -> Endpoint:
     return answering(app, delete)
 
 
-def _of_run(app: App) -> Endpoint:
-    async def get(request: Request) -> Response:
-        as_asker = app_for(app, request)
-        params = Params(request.query_params)
-        asked, path = GetRun(run=run_id_of(params)), plain_path(params)
-        root = run_root(await run_in_threadpool(as_asker.call, asked))
-        return await _sent(as_asker, location_of(f"{root}/{path}"))
-
-    return answering(app, get)
-
-
-def _of_version(app: App) -> Endpoint:
-    async def get(request: Request) -> Response:
-        as_asker = app_for(app, request)
-        params = Params(request.query_params)
-        path = plain_path(params)
-        asked = GetModelVersion(model=params.text("name"), number=params.integer("version"))
-        root = version_root(await run_in_threadpool(as_asker.call, asked))
-        return await _sent(as_asker, location_of(f"{root}/{path}"))
-
-    return answering(app, get)
-
-
-def _from_page(app: App) -> Endpoint:
-    async def post(request: Request) -> Response:
-        """A small file of a run, as MLflow's pages send it."""
-        params, as_asker = Params(request.query_params), app_for(app, request)
-        run = params.optional_text("run_id") or params.optional_text("run_uuid")
-        if not run:
-            raise Invalid("Request must specify run_id or run_uuid.")
-        if not params.optional_text("path"):
-            raise Invalid("Request must specify path.")
-        path, body = plain_path(params), await request.body()
-        if not body:
-            raise Invalid("Request must specify data.")
-        if len(body) > _MAX_FROM_PAGE:
-            raise Invalid("Artifact size is too large. Max size is 10MB.")
-        root = run_root(await run_in_threadpool(as_asker.call, GetRun(run=run)))
-        location = await run_in_threadpool(writable, as_asker, f"{root}/{path}")
-        await run_in_threadpool(store, as_asker, location, BytesIO(body))
-        return JSONResponse({})
-
-    return answering(app, post)
-
-
-def _of_logged_model(app: App) -> Endpoint:
-    async def get(request: Request) -> Response:
-        as_asker = app_for(app, request)
-        asked = GetLoggedModel(model=request.path_params["model_id"])
-        path = Params(request.query_params).text("artifact_file_path")
-        root = model_root(await run_in_threadpool(as_asker.call, asked))
-        return await _sent(as_asker, location_of(f"{root}/{path}"))
-
-    return answering(app, get)
-
-
 def answering(app: App, inner: Endpoint) -> Endpoint:
     """An endpoint whose errors are told in MLflow's words."""
 
@@ -303,20 +244,6 @@ def file_routes(app: App, prefix: str) -> list[Route]:
         Route(base + "/{path:path}", _upload(app), methods=["PUT"]),
         Route(base + "/{path:path}", _download(app), methods=["GET"]),
         Route(base + "/{path:path}", _delete(app), methods=["DELETE"]),
-        Route(f"{prefix}/2.0/mlflow/upload-artifact", _from_page(app), methods=["POST"]),
-        Route(
-            f"{prefix}/2.0/mlflow/logged-models/{{model_id}}/artifacts/files",
-            _of_logged_model(app),
-            methods=["GET"],
-        ),
-    ]
-
-
-def plain_routes(app: App) -> list[Route]:
-    """Downloads by run and by version, as other clients and pages ask for them."""
-    return [
-        Route("/get-artifact", _of_run(app), methods=["GET"]),
-        Route("/model-versions/get-artifact", _of_version(app), methods=["GET"]),
     ]
 
 

@@ -9,6 +9,8 @@ import ntpath
 from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 
+import anyio
+import anyio.to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -25,6 +27,8 @@ from mainspring.kernel.errors import Invalid, NotFound
 
 # Clients ask for all addresses at once, and can't ask for new ones.
 _GOOD_FOR = timedelta(hours=12)
+# Joining keeps a thread and the disk busy for as long as the file is large; all else goes on beside it.
+_JOINING = anyio.CapacityLimiter(4)
 # Well below the two minutes of silence after which clients give up.
 _PATIENCE_SECONDS = 20.0
 
@@ -65,7 +69,7 @@ def _create(app: App, uploads: Uploads, tickets: Tickets) -> Endpoint:
 def _complete(app: App, uploads: Uploads) -> Endpoint:
     async def complete(request: Request) -> Response:
         params, as_asker = await read_params(request), app_for(app, request)
-        work = asyncio.ensure_future(run_in_threadpool(_join, as_asker, uploads, params))
+        work = anyio.to_thread.run_sync(_join, as_asker, uploads, params, limiter=_JOINING)
         return await answer_when_done(work, _PATIENCE_SECONDS)
 
     return answering(app, complete)

@@ -12,6 +12,7 @@ from mainspring.api.mlflow import (
     models,
     multipart,
     older_traces,
+    page_files,
     presigned,
     runs,
     trace_assessments,
@@ -53,6 +54,7 @@ def routes(app: App) -> list[BaseRoute]:
     ]
     for prefix in _PREFIXES:
         found += artifacts.file_routes(app, prefix)
+        found += page_files.page_routes(app, prefix, tickets)
         found += multipart.multipart_routes(app, prefix, uploads, tickets)
         found += presigned.presigned_routes(app, prefix, tickets)
         found += [
@@ -78,7 +80,7 @@ def routes(app: App) -> list[BaseRoute]:
             for version in ("2.0", "3.0")
             for part in ("mlflow", "mlflow-artifacts")
         ]
-    return [*found, *artifacts.plain_routes(app)]
+    return [*found, *page_files.plain_routes(app, tickets)]
 
 
 async def _version(request: Request) -> Response:
