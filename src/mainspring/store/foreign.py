@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -37,13 +39,25 @@ def check_address(url: str) -> None:
 
 
 def fetch(url: str, query: str) -> "pl.DataFrame":
-    """The result of a query in memory; variables such as `${DB_PASSWORD}` in the address are filled in.
-
-    The transaction is read only where the database has such, and always rolled back. Raises `Unavailable` if the
-    database can't be asked, `Invalid` if it refuses the query.
-    """
+    """The result of a query in memory. Raises as `asking` does, and `Invalid` if the database refuses the query."""
     import polars as pl
 
+    with asking(url) as connection:
+        try:
+            return pl.read_database(text(query), connection, infer_schema_length=None)
+        except SQLAlchemyError as error:
+            raise Invalid(
+                f"the database refuses the query: {first_line(error)}", code="bad_query"
+            ) from error
+
+
+@contextmanager
+def asking(url: str) -> Iterator[Connection]:
+    """A connection to ask on; variables such as `${DB_PASSWORD}` in the address are filled in.
+
+    The transaction is read only where the database has such, and always rolled back. Raises `Unavailable` if the
+    database can't be asked.
+    """
     try:
         engine = create_engine(
             _VARIABLE.sub(_filled, url), poolclass=NullPool, hide_parameters=True
@@ -58,17 +72,13 @@ def fetch(url: str, query: str) -> "pl.DataFrame":
         connection = engine.connect()
     except SQLAlchemyError as error:
         raise Unavailable(
-            f"the database at {url} can't be asked: {_first_line(error)}",
+            f"the database at {url} can't be asked: {first_line(error)}",
             code="source_unreachable",
         ) from error
     with connection:
         try:
             _be_read_only(connection)
-            return pl.read_database(text(query), connection, infer_schema_length=None)
-        except SQLAlchemyError as error:
-            raise Invalid(
-                f"the database refuses the query: {_first_line(error)}", code="bad_query"
-            ) from error
+            yield connection
         finally:
             connection.rollback()
 
@@ -92,5 +102,6 @@ def _filled(found: "re.Match[str]") -> str:
     return quote(value, safe="")
 
 
-def _first_line(error: SQLAlchemyError) -> str:
+def first_line(error: SQLAlchemyError) -> str:
+    """What the database said, in a line."""
     return str(getattr(error, "orig", None) or error).strip().split("\n")[0][:300]

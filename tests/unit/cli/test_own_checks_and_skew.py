@@ -1,5 +1,6 @@
 """Checks of one's own, skew, and TFDV's statistics at the command line."""
 
+import sqlite3
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,6 +128,28 @@ def test_statistics_of_tfdv_become_a_schema_and_stand_for_training(there: Instal
     skew = ("schema", "skew", "rides", "--statistics", "stats.pbtxt", "--sample")
     assert there.run(*skew, "like.csv") == 0
     assert there.run(*skew, "unlike.csv") == 6
+
+
+def test_a_table_in_a_database_is_checked_where_it_lies(there: Installation) -> None:
+    connection = sqlite3.connect("rides.db")
+    connection.execute("CREATE TABLE rides (distance REAL, duration REAL)")
+    connection.executemany("INSERT INTO rides VALUES (?, 1.0)", [(float(n),) for n in range(150)])
+    connection.commit()
+    connection.close()
+    url = f"sqlite:///{there.folder / 'rides.db'}"
+    Path("plain.toml").write_text(
+        'dataset = "rides"\n[column.distance]\ntype = "float"\nmax = 100\n'
+        '[column.duration]\ntype = "float"\n'
+    )
+
+    assert there.run("schema", "check", url, "--table", "rides", "--schema", "plain.toml") == 6
+    said = there.said()
+    assert "distance, range: 49 rows outside (101 to 149)" in said
+    assert "row 101: distance=101" in said
+    few = "SELECT * FROM rides WHERE distance < 9"
+    assert there.run("schema", "check", url, "--query", few, "--schema", "plain.toml") == 0
+    assert there.run("schema", "check", url, "--schema", "plain.toml") == 2
+    assert "Give --table or --query" in there.said()
 
 
 def asked(home: Path, values: list[float | None], *, arm: str, ago: float = 0) -> None:

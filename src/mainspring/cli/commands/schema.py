@@ -13,6 +13,7 @@ from mainspring.cli.session import Session
 
 if TYPE_CHECKING:
     from mainspring.domain.check import CheckReport
+    from mainspring.domain.schema import TableSchema
     from mainspring.quality.profile import Profile
 
 
@@ -87,7 +88,9 @@ def infer(
 
 
 @schema.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path")
+@click.option("--table", help="Check this table, if PATH is the address of a database.")
+@click.option("--query", help="Check what this query gives, if PATH is the address of a database.")
 @click.option(
     "--schema",
     "schema_file",
@@ -103,41 +106,37 @@ def check(
     session: Session,
     /,
     *,
-    path: Path,
+    path: str,
+    table: str | None,
+    query: str | None,
     schema_file: Path,
     environment: str | None,
     format_: str,
     output: Path | None,
 ) -> None:
-    """Check a table without adding it; nothing is stored. Exit code 6 if a blocking check fails."""
-    from mainspring.blobs.local import LocalBlobs
-    from mainspring.datasets.ingest import ingest
-    from mainspring.datasets.tables import scan
+    """Check a table without adding it; nothing is stored. Exit code 6 if a blocking check fails.
+
+    PATH is a file or folder, or the address of a database such as postgresql+psycopg://user:${PASSWORD}@host/name, which
+    measures the table itself: only rows that a check needs are read.
+    """
     from mainspring.kernel.errors import NotFound, Rejected
-    from mainspring.quality.catalogue.scope import Surroundings
-    from mainspring.quality.checks import check_table, not_a_table
-    from mainspring.quality.custom.code import code_beside
-    from mainspring.quality.measure import profile_table
     from mainspring.quality.schema_file import parse_schema
 
     if not schema_file.is_file():
         raise NotFound(f"there is no schema file {schema_file}")
     expected = parse_schema(schema_file.read_text(), name=schema_file.name)
-    profile = None
-    with tempfile.TemporaryDirectory(prefix="mainspring-") as scratch:
-        blobs = LocalBlobs(Path(scratch))
-        taken = ingest(blobs, path)
-        if taken.is_table:
-            table = scan(blobs, taken.manifest)
-            private = [column.name for column in expected.columns if column.private]
-            profile = profile_table(table, private=private) if format_ == "html" else None
-            around = Surroundings(code=code_beside(expected, _folders(schema_file)))
-            report = check_table(
-                expected, table, environment=environment, around=around.profiled(profile)
-            )
-        else:
-            report = not_a_table(expected)
-    _show_report(session, report, format_, output, title=path.name, profile=profile)
+    profile: Profile | None
+    if "://" in path:
+        report, profile = _check_database(
+            expected, path, schema_file, environment, table=table, query=query
+        )
+        title = table or "query"
+    else:
+        report, profile = _check_files(
+            expected, Path(path), schema_file, environment, profiled=format_ == "html"
+        )
+        title = Path(path).name
+    _show_report(session, report, format_, output, title=title, profile=profile)
     if not report.passed:
         raise Rejected(
             f"{path} fails {len(report.blocking)} blocking checks",
@@ -309,6 +308,53 @@ def export(session: Session, /, dataset: str, tool: str, output: Path) -> None:
         {"output": str(output), "left_out": left_out},
         [f"{output} is written", *(f"left out: {line}" for line in left_out)],
     )
+
+
+def _check_files(
+    expected: "TableSchema",
+    path: Path,
+    schema_file: Path,
+    environment: str | None,
+    *,
+    profiled: bool,
+) -> "tuple[CheckReport, Profile | None]":
+    from mainspring.blobs.local import LocalBlobs
+    from mainspring.datasets.ingest import ingest
+    from mainspring.datasets.tables import scan
+    from mainspring.quality.catalogue.scope import Surroundings
+    from mainspring.quality.checks import check_table, not_a_table
+    from mainspring.quality.custom.code import code_beside
+    from mainspring.quality.measure import profile_table
+
+    with tempfile.TemporaryDirectory(prefix="mainspring-") as scratch:
+        blobs = LocalBlobs(Path(scratch))
+        taken = ingest(blobs, path)
+        if not taken.is_table:
+            return not_a_table(expected), None
+        table = scan(blobs, taken.manifest)
+        private = [column.name for column in expected.columns if column.private]
+        profile = profile_table(table, private=private) if profiled else None
+        around = Surroundings(code=code_beside(expected, _folders(schema_file))).profiled(profile)
+        return check_table(expected, table, environment=environment, around=around), profile
+
+
+def _check_database(
+    expected: "TableSchema",
+    url: str,
+    schema_file: Path,
+    environment: str | None,
+    *,
+    table: str | None,
+    query: str | None,
+) -> "tuple[CheckReport, Profile]":
+    from mainspring.quality.catalogue.scope import Surroundings
+    from mainspring.quality.checks import check_table
+    from mainspring.quality.custom.code import code_beside
+    from mainspring.quality.databases import open_database
+
+    profile, rows, _ = open_database(url, table=table, query=query)
+    around = Surroundings(code=code_beside(expected, _folders(schema_file))).profiled(profile)
+    return check_table(expected, rows, environment=environment, around=around), profile
 
 
 def _folders(file: Path) -> list[Path]:

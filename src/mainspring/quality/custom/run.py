@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mainspring.datasets.tables import collected
+from mainspring.datasets.tables import collected, reading_clearly
 from mainspring.kernel.errors import MainspringError
 from mainspring.quality.custom.code import LayOut
 from mainspring.quality.custom.outcome import Answer, Job, Task
@@ -42,12 +42,23 @@ def run_checks(
             code(folder / "code")
         except MainspringError as error:
             return [(Answer(error=error.message), None) for _ in tasks]
-        (folder / "table").write_bytes(table.serialize())
+        (folder / "table").write_bytes(_plan(table, folder))
         answers: list[Answer] = []
         while len(answers) < len(tasks):
             answers += _Process(folder, tasks, len(answers)).answers()
         row_count = _row_count(table) if any(answer.mask for answer in answers) else 0
         return [_with_mask(folder, answer, row_count) for answer in answers]
+
+
+def _plan(table: "pl.LazyFrame", folder: Path) -> bytes:
+    """How to read the table, for another process; rows that only this one can read are written to a file first."""
+    import polars as pl
+
+    if "PYTHON SCAN" in table.explain(optimized=False):
+        with reading_clearly():
+            table.sink_parquet(folder / "rows.parquet")
+        table = pl.scan_parquet(folder / "rows.parquet")
+    return table.serialize()
 
 
 class _Process:
