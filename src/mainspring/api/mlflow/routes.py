@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Route
 from mainspring.api.mlflow import (
     artifacts,
     experiments,
+    histories,
     logged_models,
     logging,
     models,
@@ -34,6 +35,7 @@ _CALLS = (
     *experiments.CALLS,
     *runs.CALLS,
     *logging.CALLS,
+    *histories.CALLS,
     *logged_models.CALLS,
     *artifacts.CALLS,
     *models.CALLS,
