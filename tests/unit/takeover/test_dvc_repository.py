@@ -553,3 +553,58 @@ def test_odd_metafiles_are_said(app: App, written: Written) -> None:
     for each in ("make a", "b.dvc", "d has no md5", "frozen", "persists", "1 of them"):
         assert each in said
     assert list(report.datasets) == ["a.bin"]
+
+
+def test_the_cache_and_remotes_are_where_the_settings_say(
+    app: App, written: Written, tmp_path: Path
+) -> None:
+    written.add_file("rides.csv", b"id\n1\n", place="../elsewhere/files/md5")
+    written.add_file("trips.csv", b"id\n2\n", place="../with space")
+    written.write(".dvc/config", "[cache]\n    dir = ../gone\n")
+    written.write(
+        ".dvc/config.local",
+        f"[cache]\n    dir = ../../elsewhere\n['remote \"a\"']\n    url = file://{tmp_path}/with%20space\n",
+    )
+    written.commit("Two places")
+
+    report = taken(app, written)
+
+    assert report.missing == []
+    assert contents(app, "trips") == {"trips.csv": b"id\n2\n"}
+
+
+def test_settings_that_cannot_be_read_are_refused(written: Written) -> None:
+    written.write(".dvc/config", "no section\n")
+    written.commit("Broken")
+
+    with pytest.raises(Invalid, match="can't be read"):
+        open_repository(written.root)
+
+
+def test_a_folder_of_dvc_2_is_found_at_the_top_of_the_cache(app: App, written: Written) -> None:
+    line = b"a\r\nb\r\n"
+    file = written.object(line, key=md5(line.replace(b"\r\n", b"\n")), place=".dvc/cache")
+    text = json.dumps([{"md5": file, "relpath": "deep/a.txt"}]).encode()
+    key = written.object(text, key=md5(text) + ".dir", place=".dvc/cache")
+    written.write("notes.dvc", f"outs:\n- md5: {key}\n  nfiles: 1\n  path: notes\n")
+    written.commit("Of old")
+
+    report = taken(app, written)
+
+    assert report.missing == []
+    assert contents(app, "notes") == {"deep/a.txt": line}
+    assert list(differences(open_repository(written.root), app, names={})) == []
+
+
+def test_damage_that_comes_later_is_found_by_comparing(app: App, written: Written) -> None:
+    key = written.add_folder("notes", {"a.txt": b"a", "b.txt": b"b"})
+    commit = written.commit("Notes")
+    taken(app, written)
+    assert list(differences(open_repository(written.root), app, names={})) == []
+
+    written.object(b"c", key=md5(b"b"))
+
+    assert list(differences(open_repository(written.root), app, names={})) == [
+        f"notes at {commit[:10]}: its file 'b.txt' has other bytes here"
+    ]
+    assert key.endswith(".dir")
