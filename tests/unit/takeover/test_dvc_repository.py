@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -161,6 +162,22 @@ def test_a_second_takeover_reads_nothing_again_and_brings_what_came_since(
 
     assert taken(app, written).datasets["rides.csv"].added == 1
     assert contents(app, "rides") == {"rides.csv": b"id\n4\n"}
+
+
+def test_two_takeovers_at_once_make_every_version_once(any_app: App, written: Written) -> None:
+    app = any_app
+    written.write("dvc.yaml", "metrics: [metrics.json]\n")
+    for number in range(6):
+        written.add_file("rides.csv", f"id\n{number}\n".encode())
+        written.write("metrics.json", json.dumps({"auc": number}))
+        written.commit(f"Rides {number}")
+
+    with ThreadPoolExecutor(3) as pool:
+        reports = list(pool.map(lambda _: taken(app, written), range(3)))
+
+    assert all(report.missing == [] for report in reports)
+    notes = [v.note for v in app.call(ListDatasetVersions(dataset="rides"))]
+    assert notes == [f"Rides {number}" for number in reversed(range(6))]
 
 
 def test_a_folder_comes_with_its_files_and_every_md5_stays_findable(
