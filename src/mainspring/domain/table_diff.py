@@ -65,7 +65,8 @@ class RowDiff:
 class Shift:
     """How far a column's values moved, told from both versions' profiles; a gap is a value of its own.
 
-    `psi` and `jensen_shannon` are None for columns whose values are private or can't be put into bins.
+    `psi` and `jensen_shannon` are None for columns whose values are private or can't be put into bins. `chance` is
+    the PSI that two samples of so few rows have on average without any change.
     """
 
     column: str
@@ -75,13 +76,15 @@ class Shift:
     missing_after: float
     mean_before: float | None = None
     mean_after: float | None = None
+    chance: float = 0.0
 
     @property
     def size(self) -> str:
-        """What Siddiqi (2006) calls a PSI of that size: small up to 0.1, large from 0.25 on."""
+        """What Siddiqi (2006) calls a PSI of that size beyond chance: small up to 0.1, large from 0.25 on."""
         if self.psi is None:
             return "unknown"
-        return "small" if self.psi < 0.1 else "medium" if self.psi < 0.25 else "large"
+        beyond = self.psi - self.chance
+        return "small" if beyond < 0.1 else "medium" if beyond < 0.25 else "large"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,6 @@ from mainspring.quality.examples import masked, plain
 if TYPE_CHECKING:
     import polars as pl
 
-    from mainspring.quality.distances import Measure
     from mainspring.quality.profile import ColumnProfile, Profile
 
 _EXAMPLES = 5
@@ -215,28 +214,40 @@ def _shift(old: "ColumnProfile", new: "ColumnProfile", *, has_means: bool) -> Sh
     means = [
         c.moments.mean if has_means and c.moments and c.moments.count else None for c in (old, new)
     ]
+    psi, divergence, chance = _distances(old, new)
     return Shift(
         column=new.name,
-        psi=_distance(old, new, "psi"),
-        jensen_shannon=_distance(old, new, "jensen_shannon"),
+        psi=psi,
+        jensen_shannon=divergence,
         missing_before=old.missing_share,
         missing_after=new.missing_share,
         mean_before=means[0],
         mean_after=means[1],
+        chance=chance,
     )
 
 
-def _distance(old: "ColumnProfile", new: "ColumnProfile", measure: "Measure") -> float | None:
-    from mainspring.quality.distances import distribution_distance
+def _distances(
+    old: "ColumnProfile", new: "ColumnProfile"
+) -> tuple[float | None, float | None, float]:
+    """PSI, Jensen-Shannon divergence, and the PSI that chance gives (Yurdakul 2018)."""
+    from mainspring.quality.distances import binned, distribution_distance
 
     if old.type is not new.type and not (old.type.is_numeric and new.type.is_numeric):
-        return None
+        return None, None, 0.0
     try:
-        return distribution_distance(old, new, measure)
+        p, q = binned(old, new)
     except Invalid as error:
         if error.code == "not_comparable":
-            return None
+            return None, None, 0.0
         raise
+    if not p.sum() or not q.sum():
+        return None, None, 0.0
+    divergence = distribution_distance(old, new, "jensen_shannon")
+    # The smoothing of PSI, made for counts of very different size, shows where there are few rows.
+    psi = distribution_distance(old, new, "psi") if divergence > 0 else 0.0
+    filled = int(((p + q) > 0).sum())
+    return psi, divergence, (filled - 1) * (1 / float(p.sum()) + 1 / float(q.sum()))
 
 
 def write_diff(

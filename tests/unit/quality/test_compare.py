@@ -159,6 +159,18 @@ def test_columns_whose_values_moved_come_first(app: App, is_profiled: bool) -> N
     assert (second.column, second.size) == ("calm", "small")
 
 
+def test_values_of_few_rows_are_not_said_to_have_moved_by_chance(app: App) -> None:
+    found = compared(
+        app,
+        pl.DataFrame({"a": [1, 2, 3], "b": [1.0, 2, 3]}),
+        pl.DataFrame({"a": [3, 2, 1], "b": [1.0, 2, 4]}),
+    )
+
+    same = next(shift for shift in found.shifts if shift.column == "a")
+    assert (same.psi, same.jensen_shannon, same.size) == (0.0, 0.0, "small")
+    assert next(shift for shift in found.shifts if shift.column == "b").size == "small"
+
+
 def test_a_comparison_without_rows_reads_only_profiles(app: App) -> None:
     versions = [
         a_version_of_missing_bytes(app, frame)
