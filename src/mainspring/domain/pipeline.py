@@ -126,6 +126,8 @@ class Node:
     env: tuple[str, ...] = ()
     salt: str = ""
     wait: WaitFor | None = None
+    memory_bytes: int = 0
+    gpus: int = 0
 
     @property
     def takes_process(self) -> bool:

@@ -13,6 +13,7 @@ from mainspring.domain.pipeline import Graph
 from mainspring.kernel.durations import parse_duration
 from mainspring.kernel.errors import Invalid
 from mainspring.pipelines import tracing, waiting
+from mainspring.pipelines.capacity import parse_size
 
 R = TypeVar("R")
 
@@ -31,6 +32,8 @@ class Step(Generic[R]):
         retry_delay: Duration,
         timeout: Duration | None,
         cpus: int,
+        memory: int | str,
+        gpus: int,
         cache: bool,
         retry_on: type[BaseException] | tuple[type[BaseException], ...],
         retry_backoff: float,
@@ -48,6 +51,8 @@ class Step(Generic[R]):
         if self.timeout_seconds == 0:
             raise self._wrong("timeout is 0: the step could never finish")
         self.cpus = self._at_least("cpus", cpus, 1)
+        self.memory_bytes = self._bytes(memory)
+        self.gpus = self._at_least("gpus", gpus, 0)
         self.cache = cache
         self.retry_on = self._exceptions(retry_on)
         self.retry_backoff = self._factor(retry_backoff)
@@ -124,6 +129,12 @@ class Step(Generic[R]):
             raise self._wrong(f"{name} is {value!r}; it is a whole number from {least} on")
         return value
 
+    def _bytes(self, memory: int | str) -> int:
+        size = parse_size(memory) if isinstance(memory, str) else memory
+        if size is None:
+            raise self._wrong(f"memory is {memory!r}; it is bytes, or text such as '2GiB'")
+        return self._at_least("memory", size, 0)
+
     def _seconds(self, name: str, value: Duration) -> float:
         if isinstance(value, str):
             return parse_duration(value).total_seconds()
@@ -190,6 +201,8 @@ def step(
     retry_delay: Duration = ...,
     timeout: Duration | None = ...,
     cpus: int = ...,
+    memory: int | str = ...,
+    gpus: int = ...,
     cache: bool = ...,
     retry_on: type[BaseException] | tuple[type[BaseException], ...] = ...,
     retry_backoff: float = ...,
@@ -205,6 +218,8 @@ def step(
     retry_delay: Duration = 1.0,
     timeout: Duration | None = None,
     cpus: int = 1,
+    memory: int | str = 0,
+    gpus: int = 0,
     cache: bool = True,
     retry_on: type[BaseException] | tuple[type[BaseException], ...] = (),
     retry_backoff: float = 1.0,
@@ -219,7 +234,8 @@ def step(
     retry_on: the exceptions after which it is tried again; all, if none is named. A step that was stopped for
         its timeout counts as `TimeoutError`.
     timeout: how long one try may take.
-    cpus: how many it uses; steps run side by side while there are enough.
+    cpus, memory, gpus: what it uses; steps run side by side while there is enough. Memory is bytes or text such
+        as `2GiB`. A step that asks for GPUs sees those that it is given in `CUDA_VISIBLE_DEVICES`.
     cache: whether a result from the same code, environment and inputs is used again. Say False for a step
         whose result depends on anything else, such as the time or a web page.
     files, env: the project's files (as patterns such as `sql/*.sql`) and variables of the environment that
@@ -234,6 +250,8 @@ def step(
             retry_delay=retry_delay,
             timeout=timeout,
             cpus=cpus,
+            memory=memory,
+            gpus=gpus,
             cache=cache,
             retry_on=retry_on,
             retry_backoff=retry_backoff,

@@ -1,11 +1,11 @@
 """Going on from an earlier run: with what it had, or with other code from one of its steps on."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from mainspring.blobs.port import BlobStore
 from mainspring.config import Settings
-from mainspring.domain.pipeline import Graph, PipelineRun, PipelineRunState
+from mainspring.domain.pipeline import Graph, PipelineRun, PipelineRunState, StepAttempt
 from mainspring.domain.request import Call
 from mainspring.kernel.errors import Conflict, Invalid
 from mainspring.pipelines.environment import store_environment
@@ -17,9 +17,8 @@ from mainspring.pipelines.snapshot import take_snapshot
 def resume_run(call: Call, run: str) -> PipelineRun:
     """Ask for what is left of a run that failed or was cancelled: on its own code, data and parameters.
 
-    Gives the new run, which takes the results of all steps that had ended; a mapped step that had not is run
-    again, but for the items that the cache knows. Raises `Conflict` for a run that
-    succeeded, or is under way: that one goes on by itself.
+    Gives the new run, which takes the results of all steps that had ended, and of the items that had of a mapped
+    step that had not. Raises `Conflict` for a run that succeeded, or is under way: that one goes on by itself.
     """
     parent = call(GetPipelineRun(run=run))
     if not parent.state.is_final:
@@ -44,7 +43,7 @@ def resume_run(call: Call, run: str) -> PipelineRun:
             params=parent.params,
             why=f"resumes run {run}",
             parent=parent.id,
-            kept=tuple(sorted(_done(call, run, parent.graph))),
+            kept=_ended(call(ListSteps(run=run)), parent.graph),
         )
     )
 
@@ -95,6 +94,21 @@ def following(graph: Graph, first: str) -> set[str]:
         if node.upstream & found:
             found.add(node.id)
     return found
+
+
+def _ended(attempts: Collection[StepAttempt], graph: Graph) -> tuple[str, ...]:
+    """The steps that have their results, then the items that have theirs of those that only lack other items."""
+    done = {attempt.node for attempt in attempts if attempt.is_done}
+    whole = {node.id for node in graph.nodes if node.id in done}
+    mapped = [node for node in graph.nodes if node.mapped and node.id not in whole]
+    items = [
+        attempt.node
+        for attempt in attempts
+        # With the same results before it, an item is given the same as it was.
+        if attempt.is_done
+        and any(node.has_part(attempt.node) and node.upstream <= whole for node in mapped)
+    ]
+    return (*sorted(whole), *dict.fromkeys(items))
 
 
 def _done(call: Call, run: str, graph: Graph) -> set[str]:

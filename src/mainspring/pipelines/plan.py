@@ -1,6 +1,7 @@
 """Which steps of a run can begin now. Pure."""
 
 import hashlib
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -25,7 +26,8 @@ class Progress:
     """How far a run is; steps and items of mapped ones go by the names of their attempts.
 
     `last` holds the number of each one's newest attempt, `not_before` the instant from which one that failed
-    may be tried again. `widths` holds how many items the mapped steps have whose lists are known.
+    may be tried again. `widths` holds how many items the mapped steps have whose lists are known, `left_from` up
+    to which item they are done.
     """
 
     done: dict[str, tuple[StoredValue, ...]] = field(default_factory=dict)
@@ -36,6 +38,7 @@ class Progress:
     interruptions: dict[str, int] = field(default_factory=dict)
     not_before: dict[str, float] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
+    left_from: dict[str, int] = field(default_factory=dict)
 
 
 def progress_of(attempts: Collection[StepAttempt]) -> Progress:
@@ -57,26 +60,64 @@ def progress_of(attempts: Collection[StepAttempt]) -> Progress:
     return progress
 
 
-def ready(graph: Graph, progress: Progress, *, now: float, cpus: int) -> list[Part]:
+def ready(
+    graph: Graph,
+    progress: Progress,
+    *,
+    now: float,
+    cpus: int,
+    memory_bytes: int = sys.maxsize,
+    gpus: int = sys.maxsize,
+) -> list[Part]:
     """What to begin now, in the order of the graph.
 
-    Steps run side by side while their `cpus` fit; one that asks for more than there are runs alone.
+    Steps run side by side while what they use fits; one that asks for more cpus or memory than there is runs
+    alone. One that asks for more GPUs than there are is among them, to be found in the cache or refused.
     """
-    free = cpus - sum(node.cpus for node in progress.active.values())
-    idle = not progress.active
+    active = progress.active.values()
+    free = _Free(
+        cpus=cpus - sum(node.cpus for node in active),
+        memory_bytes=memory_bytes - sum(node.memory_bytes for node in active),
+        gpus=gpus - sum(node.gpus for node in active),
+        all_gpus=gpus,
+        is_idle=not active,
+    )
     chosen: list[Part] = []
     for node in graph.nodes:
         if not (node.takes_process and can_begin(node, progress)):
             continue
-        for part in parts_of(node, progress):
-            if free <= 0 and not (idle and not chosen):
+        for part in parts_left(node, progress):
+            if free.cpus <= 0 and not free.is_idle:
                 return chosen
-            if not _is_waiting(part, progress, now):
-                continue
-            if node.cpus <= free or (idle and not chosen):
+            # All items of a step use the same.
+            if not free.has_room(node):
+                break
+            if _is_waiting(part, progress, now):
                 chosen.append(part)
-                free -= node.cpus
+                free.take(node)
     return chosen
+
+
+@dataclass(slots=True)
+class _Free:
+    """What of a machine no step uses."""
+
+    cpus: int
+    memory_bytes: int
+    gpus: int
+    all_gpus: int
+    is_idle: bool
+
+    def has_room(self, node: Node) -> bool:
+        fits = node.cpus <= self.cpus and node.memory_bytes <= self.memory_bytes
+        # What can never have its GPUs is not left waiting: its result may be known, or else it is told.
+        return (fits or self.is_idle) and (node.gpus <= self.gpus or node.gpus > self.all_gpus)
+
+    def take(self, node: Node) -> None:
+        self.cpus -= node.cpus
+        self.memory_bytes -= node.memory_bytes
+        self.gpus -= node.gpus
+        self.is_idle = False
 
 
 def can_begin(node: Node, progress: Progress) -> bool:
@@ -98,6 +139,25 @@ def parts_of(node: Node, progress: Progress) -> Iterator[Part]:
         return
     for index in range(progress.widths.get(node.id, 0)):
         yield Part(node, index)
+
+
+def parts_left(node: Node, progress: Progress) -> Iterator[Part]:
+    """The same without those at the beginning that are done: gone through again and again, wide steps would cost
+    their width squared."""
+    if not node.mapped:
+        yield Part(node)
+        return
+    for index in range(first_left(node, progress), progress.widths.get(node.id, 0)):
+        yield Part(node, index)
+
+
+def first_left(node: Node, progress: Progress) -> int:
+    """The number of a mapped step's first item that has no result; its width if all have."""
+    index, width = progress.left_from.get(node.id, 0), progress.widths.get(node.id, 0)
+    while index < width and node.item(index) in progress.done:
+        index += 1
+    progress.left_from[node.id] = index
+    return index
 
 
 def next_instant(progress: Progress, now: float) -> float | None:

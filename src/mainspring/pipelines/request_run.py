@@ -93,9 +93,9 @@ def _parent(tx: Tx, request: RequestRun) -> RunId | None:
         return None
     parent = run_of(tx, request.parent)
     done = {a.node: len(a.outputs) for a in queries.steps_of(tx, parent.id) if a.is_done}
-    wanted = {node.id: node.output_count or 1 for node in request.graph.nodes}
     for name in request.kept:
-        if name not in wanted or done.get(name) != wanted[name]:
+        node = next((each for each in request.graph.nodes if each.has_part(name)), None)
+        if node is None or done.get(name) != (node.output_count or 1):
             raise Invalid(
                 f"the step {name!r} can't be kept: run {parent.id} has no result of it that the "
                 "pipeline can use",

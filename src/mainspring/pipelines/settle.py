@@ -15,7 +15,7 @@ from mainspring.domain.pipeline import (
 )
 from mainspring.kernel.codec import decode
 from mainspring.kernel.errors import Invalid
-from mainspring.pipelines.plan import Progress, can_begin, parts_of, picked
+from mainspring.pipelines.plan import Progress, can_begin, first_left, parts_of, picked
 from mainspring.pipelines.task import Argument, Kept, Plain
 from mainspring.pipelines.tracing import is_plain
 from mainspring.pipelines.values import items_of, listed, put_json
@@ -67,10 +67,9 @@ class Settler:
         if node.id not in progress.widths:
             self._items[node.id] = items = self._lists(node, progress)
             progress.widths[node.id] = len(next(iter(items.values())))
-        parts = [part.id for part in parts_of(node, progress)]
-        if any(part not in progress.done for part in parts):
+        if first_left(node, progress) < progress.widths[node.id]:
             return None
-        results = [progress.done[part] for part in parts]
+        results = [progress.done[part.id] for part in parts_of(node, progress)]
         outputs = tuple(
             listed([result[number] for result in results], self._blobs)
             for number in range(node.output_count or 1)

@@ -43,6 +43,8 @@ class Step(Protocol):
     retry_delay_seconds: float
     timeout_seconds: float | None
     cpus: int
+    memory_bytes: int
+    gpus: int
     cache: bool
     retry_on: tuple[str, ...]
     retry_backoff: float
@@ -191,6 +193,8 @@ class Tracer:
             retry_delay_seconds=step.retry_delay_seconds,
             timeout_seconds=step.timeout_seconds,
             cpus=step.cpus,
+            memory_bytes=step.memory_bytes,
+            gpus=step.gpus,
             cache=step.cache,
             retry_on=step.retry_on,
             retry_backoff=step.retry_backoff,

@@ -14,7 +14,6 @@ from mainspring.domain.dataset import DatasetVersion
 from mainspring.domain.pipeline import (
     CacheEntry,
     LogLine,
-    Node,
     PipelineRunState,
     StepAttempt,
     StepState,
@@ -34,6 +33,7 @@ from mainspring.kernel.errors import (
 from mainspring.pipelines.assignment import task_for, threads
 from mainspring.pipelines.attempt import Attempt, Outcome
 from mainspring.pipelines.cache_keys import CacheKey, Keys
+from mainspring.pipelines.capacity import of_this_machine
 from mainspring.pipelines.child import clean_environment
 from mainspring.pipelines.fingerprint import Fingerprinter
 from mainspring.pipelines.heart import Heart
@@ -100,6 +100,8 @@ class RunWork:
         self._lease_seconds = lease_seconds
         self._tracking = tracking
         self._cpus = cpus
+        self._capacity = of_this_machine(cpus)
+        self._gpus: dict[str, tuple[str, ...]] = {}
         self._stopping = stopping
         self._watch = watch or (lambda _: None)
         self._heart = Heart(call, lease, lease_seconds)
@@ -161,7 +163,7 @@ class RunWork:
         self._progress = progress_of(attempts)
         for name, failures in self._progress.failures.items():
             node = next(node for node in self._run.graph.nodes if node.has_part(name))
-            if failures > node.retries:
+            if failures > node.retries and name not in self._progress.done:
                 # The worker before us died between the last attempt and the end of the run.
                 errors = [step.error for step in attempts if step.node == name and step.error]
                 self._failure = errors[-1] if errors else f"{node.step} failed"
@@ -320,7 +322,15 @@ class RunWork:
         )
 
     def _ready(self, now: float) -> list[Part]:
-        return ready(self._run.graph, self._progress, now=now, cpus=self._cpus)
+        there = self._capacity
+        return ready(
+            self._run.graph,
+            self._progress,
+            now=now,
+            cpus=there.cpus,
+            memory_bytes=there.memory_bytes,
+            gpus=len(there.gpus),
+        )
 
     def _settle(self) -> None:
         """End what takes no process."""
@@ -341,10 +351,16 @@ class RunWork:
             return False
         if key is not None and self._use_cached(part, key):
             return True
+        try:
+            self._capacity.check(node)
+        except Invalid as error:
+            self._failure = self._failure or str(error)
+            return False
         started = self._start(part, key, warning)
         if started is None:
             return True
         self._progress.active[part.id] = node
+        self._gpus[part.id] = self._capacity.free_gpus(self._gpus)[: node.gpus]
         self._progress.last[part.id] = started.attempt
         self._watch(started)
         task = task_for(
@@ -357,7 +373,7 @@ class RunWork:
             times=self._times,
             project=self._project,
             settings=self._settings,
-            environment=self._environment(node),
+            environment=self._environment(part),
         )
         try:
             attempt = Attempt(part, started.attempt, task, key, self._forks())
@@ -399,7 +415,7 @@ class RunWork:
         self._end_whole(part.id, StepState.CACHED, entry.outputs, key=key, cached_from=entry.run)
         return True
 
-    def _environment(self, node: Node) -> dict[str, str]:
+    def _environment(self, part: Part) -> dict[str, str]:
         tracking = self._tracking
         if tracking:
             ids = {"MLFLOW_RUN_ID": self._run.id, "MLFLOW_EXPERIMENT_ID": self._experiment}
@@ -408,7 +424,8 @@ class RunWork:
             clean_environment(os.environ)
             | tracking
             | {"MAINSPRING_RUN": self._run.id}
-            | threads(node)
+            | threads(part.node)
+            | ({"CUDA_VISIBLE_DEVICES": ",".join(self._gpus[part.id])} if part.node.gpus else {})
         )
 
     def _wait(self) -> None:
@@ -489,6 +506,7 @@ class RunWork:
         self._watch(step)
         progress = self._progress
         progress.active.pop(part.id, None)
+        self._gpus.pop(part.id, None)
         if outcome.state is StepState.SUCCEEDED:
             progress.done[part.id] = outcome.outputs
         elif outcome.state is StepState.FAILED:

@@ -178,3 +178,44 @@ def flow(wanted: bool = False):
 
     with pytest.raises(Conflict, match="has all its results"):
         resume_run(flow.app.call, flow.run().id)
+
+
+def test_a_resumed_run_keeps_the_items_that_had_ended_of_a_mapped_step(flow: Flow) -> None:
+    app = flow.app
+    flow.write(
+        """
+        @ms.step(cache=False)
+        def numbers() -> list[int]:
+            return [0, 1, 2]
+
+        @ms.step(cache=False)
+        def double(number: int) -> int:
+            mark(f"double-{number}")
+            if number == 2:
+                time.sleep(1)
+                if not (MARKS / "mended").exists():
+                    raise ValueError("not yet")
+            return 2 * number
+
+        @ms.step(cache=False)
+        def total(doubled: list[int]) -> int:
+            return sum(doubled)
+
+        @ms.pipeline
+        def flow():
+            return total(double.map(numbers()))
+        """
+    )
+    failed = flow.run()
+    assert failed.state is PipelineRunState.FAILED
+    (flow.marks / "mended").touch()
+
+    resumed = resume_run(app.call, failed.id)
+    worker = flow.worker()
+    ended = worker.run(resumed.id)
+    worker.close()
+
+    assert resumed.kept == ("numbers", "double[0]", "double[1]")
+    assert ended.state is PipelineRunState.SUCCEEDED, ended.error
+    assert app.blobs.read(ended.outputs[0].digest) == b"6"
+    assert [len((flow.marks / f"double-{n}").read_text()) for n in range(3)] == [1, 1, 2]
