@@ -51,7 +51,8 @@ def version_pointed_at(caller: Caller, pointer: Pointer) -> DatasetVersion:
     raise NotFound(
         f"no version of {pointer.dataset} here has the bytes {pointer.manifest}",
         code="version_elsewhere",
-        hint=f"It was number {pointer.number} where the pointer was written: bring it from there.",
+        hint=f"It was number {pointer.number} where the pointer was written; `mainspring data pull` brings "
+        "versions from a remote.",
     )
 
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -30,9 +30,11 @@ class Files(Mapping[str, bytes]):
             target.write_bytes(data)
 
     @classmethod
-    def taken(cls, root: Path, paths: list[str]) -> Self:
-        """Files of a folder that goes away; what they name stays."""
+    def taken(cls, root: Path, paths: Sequence[str], folders: Sequence[str] = ()) -> Self:
+        """Files of a folder that goes away; of its folders also those that hold nothing."""
         files = cls()
+        for path in folders:
+            (files._folder / path).mkdir(parents=True, exist_ok=True)
         for path in paths:
             target = files._place_for(path)
             try:
@@ -49,11 +51,8 @@ class Files(Mapping[str, bytes]):
         return files
 
     def __getitem__(self, path: str) -> bytes:
-        if self._blobs is not None and self._manifest is not None:
-            for entry in self._manifest.entries:
-                if entry.path == path:
-                    return self._blobs.read(entry.digest)
-            raise KeyError(path)
+        if self._blobs is not None:
+            return self._blobs.read(self._digests[path])
         check_relative(path)
         try:
             return (self._folder / path).read_bytes()
@@ -95,6 +94,11 @@ class Files(Mapping[str, bytes]):
         """Keep the files; gives the digest that names them all."""
         manifest = self._manifest or put_folder(blobs, self._folder)
         return put_manifest(blobs, manifest)
+
+    @cached_property
+    def _digests(self) -> dict[str, Digest]:
+        entries = self._manifest.entries if self._manifest is not None else ()
+        return {entry.path: entry.digest for entry in entries}
 
     @cached_property
     def _folder(self) -> Path:

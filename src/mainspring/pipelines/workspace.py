@@ -94,9 +94,12 @@ class Workspace:
         """
         place = self._at(path)
         found = sorted(place.rglob("*")) if place.is_dir() else [place]
-        names = [file.relative_to(self.root).as_posix() for file in found if not file.is_dir()]
+        if place.is_dir():
+            found.insert(0, place)
+        names = {file.relative_to(self.root).as_posix(): file.is_dir() for file in found}
+        folders = [name for name, is_folder in names.items() if is_folder]
         try:
-            return Files.taken(self.root, names)
+            return Files.taken(self.root, [name for name in names if name not in folders], folders)
         except FileNotFoundError as error:
             raise _nothing(path) from error
 

@@ -134,3 +134,17 @@ def test_the_folder_behind_files_goes_with_them() -> None:
     gc.collect()
 
     assert not folder.exists()
+
+
+def test_an_empty_folder_that_a_command_made_goes_along(tmp_path: Path) -> None:
+    blobs = LocalBlobs(tmp_path / "blobs")
+    with ms.workspace() as work:
+        work.run("mkdir -p out/empty", makes=["out"])
+        stored = encode(work.take("out"), blobs, scratch=tmp_path, project=None, what="it")
+
+    files = decode(stored, ms.Files, blobs, scratch=tmp_path)
+
+    assert (len(files), stored.summary) == (0, "0 files, 0 bytes")
+    with ms.workspace() as work:
+        work.put(files)
+        assert (work.root / "out" / "empty").is_dir()
