@@ -6,7 +6,7 @@ DEMO_FLAGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-servers setup-torch setup-mlflow setup-ge setup-tfdv setup-dvc setup-export lock demo test test-all check lint types arch docs bench fmt clean
+.PHONY: help setup setup-servers setup-torch setup-mlflow setup-ge setup-tfdv setup-peers setup-dvc setup-export lock demo test test-all check lint types arch docs bench fmt clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,13 @@ setup-ge: .venv-ge/installed ## make the environment with the real Great Expecta
 
 setup-tfdv: .venv-tfdv/installed ## make the environment with the real TFDV
 
+.venv-peers/installed: requirements/peers.txt
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/peers.txt
+	touch $@
+
+setup-peers: .venv-peers/installed ## make the environment of the peers that benchmarks of data checks run beside ours
+
 .venv-dvc/installed: requirements/dvc.txt
 	test -x .venv-dvc/bin/python || $(PYTHON) -m venv .venv-dvc
 	.venv-dvc/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/dvc.txt
@@ -89,6 +96,7 @@ lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile requirements/mlflow2.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/mlflow2.txt
 	$(BIN)/uv pip compile requirements/ge.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/ge.txt
 	$(BIN)/uv pip compile requirements/tfdv.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/tfdv.txt
+	$(BIN)/uv pip compile requirements/peers.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/peers.txt
 	$(BIN)/uv pip compile requirements/airflow.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/airflow.txt
 	$(BIN)/uv pip compile requirements/export.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/export.txt
 	$(BIN)/uv pip compile requirements/dvc.in --upgrade --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -o requirements/dvc.txt
@@ -129,4 +137,4 @@ bench: setup ## measure against peers in the same run; prints ratios
 check: lint types arch docs test-all ## all that CI runs
 
 clean: ## delete the environments and caches
-	rm -rf $(VENV) .venv-mlflow .venv-mlflow2 .venv-torch .venv-ge .venv-tfdv .venv-dvc .venv-airflow .venv-export .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-mlflow .venv-mlflow2 .venv-torch .venv-ge .venv-tfdv .venv-peers .venv-dvc .venv-airflow .venv-export .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

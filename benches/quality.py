@@ -1,7 +1,8 @@
 """Profiles and checks of a million rows by thirty columns of Parquet, against what others take for the same.
 
 Each runs in a process of its own; CPU seconds count all its threads and leave out the imports. DuckDB and Polars
-come with the development environment; Great Expectations runs if `make setup-ge` was made.
+come with the development environment; Great Expectations, Pandera and whylogs, and TFDV run if `make setup-ge`, `setup-peers` and
+`setup-tfdv` were made. `python -m benches.quality large` profiles ten million rows.
 """
 
 import importlib
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
 
 ROWS = 1_000_000
 REPEATS = 3
-THEIR_PYTHON = Path(__file__).parents[1] / ".venv-ge" / "bin" / "python"
+PEERS = {
+    "great_expectations": ".venv-ge",
+    "pandera": ".venv-peers",
+    "whylogs": ".venv-peers",
+    "tfdv": ".venv-tfdv",
+}
+"""In which environment each peer is installed."""
 
 
 def main() -> None:
@@ -39,6 +46,36 @@ def _profiles(path: Path) -> None:
     _line("mainspring profile", ours)
     _line("duckdb SUMMARIZE", theirs)
     print(f"  ratio {ours['cpu'] / theirs['cpu']:.2f}x of DuckDB's CPU seconds (at most 0.40x)")
+    for name, most in (("tfdv", 0.25), ("whylogs", 0.1)):
+        if (peer := _peer(name, path)) is not None:
+            _line(name, peer)
+            print(f"  ratio {ours['cpu'] / peer['cpu']:.2f}x of {name}'s (at most {most:.2f}x)")
+
+
+def large() -> None:
+    """Ten million rows, the same million ten times: as much a row, in bounded memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        good, ten = Path(folder) / "good.parquet", Path(folder) / "ten.parquet"
+        write_tables(good, Path(folder) / "bad.parquet", ROWS)
+        _repeat(good, ten, 10)
+        one, whole, theirs = (
+            measured("profile", good),
+            measured("profile", ten),
+            measured("summarize", ten),
+        )
+        print(f"{10 * ROWS:,} rows x 30 columns, {ten.stat().st_size / 1e6:.0f} MB of Parquet")
+        _line("mainspring profile", whole)
+        _line("duckdb SUMMARIZE", theirs)
+        print(
+            f"  ratio {whole['cpu'] / theirs['cpu']:.2f}x of DuckDB's CPU seconds (at most 0.40x)"
+        )
+        print(f"  {whole['cpu'] / one['cpu'] / 10:.2f}x as much a row as of a million (about 1)")
+
+
+def _repeat(path: Path, target: Path, times: int) -> None:
+    import polars as pl
+
+    pl.scan_parquet([path] * times).sink_parquet(target, row_group_size=131_072)
 
 
 def _checks(good: Path, bad: Path) -> None:
@@ -52,12 +89,22 @@ def _checks(good: Path, bad: Path) -> None:
     known = _best("check_profiled", good)
     _line("already profiled", known)
     print(f"  ratio {known['cpu'] / ours['cpu']:.2f}x with the profile at hand (no second pass)")
-    if THEIR_PYTHON.exists():
-        theirs = measured("great_expectations", good)
-        _line("great expectations", theirs)
-        print(
-            f"  {theirs['cpu'] / ours['cpu']:.0f} times as quick as Great Expectations (at least 10)"
-        )
+    for name, least in (("great_expectations", 10), ("pandera", 1.5)):
+        if (peer := _peer(name, good)) is not None:
+            _line(name, peer)
+            print(
+                f"  {peer['cpu'] / ours['cpu']:.1f} times as quick as {name} (at least {least:g})"
+            )
+
+
+def _peer(name: str, path: Path) -> dict[str, float] | None:
+    """What a peer takes; None if its environment was not made."""
+    python = _python_of(name)
+    return measured(name, path) if python.exists() else None
+
+
+def _python_of(name: str) -> Path:
+    return Path(__file__).parents[1] / PEERS[name] / "bin" / "python"
 
 
 def _line(name: str, run: dict[str, float]) -> None:
@@ -198,28 +245,6 @@ def by_hand(path: Path) -> None:
     pl.scan_parquet(path).select(parts).collect(engine="streaming")
 
 
-_THEIRS = """
-import json, logging, os, sys, time, warnings
-warnings.filterwarnings("ignore"); logging.disable(logging.CRITICAL)
-os.environ["GX_ANALYTICS_ENABLED"] = "false"
-import great_expectations as gx, pandas as pd
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-asked, path = json.loads(sys.argv[1]), sys.argv[2]
-cpu, wall = time.process_time(), time.perf_counter()
-context = gx.get_context(mode="ephemeral")
-context.variables.progress_bars = {"globally": False}
-asset = context.data_sources.add_pandas("here").add_dataframe_asset("table")
-frame = pd.read_parquet(path)
-batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-made = gx.ExpectationSuite(name="suite")
-for that, kwargs in asked:
-    made.add_expectation(ExpectationConfiguration(type=f"expect_{that}", kwargs=kwargs).to_domain_obj())
-assert batch.validate(made).success
-line = next(l for l in open("/proc/self/status") if l.startswith("VmHWM"))
-print(json.dumps({"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall,
-                  "rss": int(line.split()[1]) / 1024}))
-"""
-
 WORK: dict[str, tuple[str, Callable[[Path], None]]] = {
     "profile": ("mainspring.quality.measure", profile),
     "summarize": ("duckdb", summarize),
@@ -236,8 +261,10 @@ def _best(name: str, path: Path) -> dict[str, float]:
 def measured(name: str, path: Path) -> dict[str, float]:
     """CPU seconds, seconds and peak memory (MB) of one run in a fresh process."""
     command = [sys.executable, "-m", "benches.quality", name, str(path)]
-    if name == "great_expectations":
-        command = [str(THEIR_PYTHON), "-c", _THEIRS, json.dumps(suite()), str(path)]
+    if name in PEERS:
+        script = Path(__file__).with_name("_data_peers.py")
+        # Not from its folder, where `profile.py` would stand for the standard library's.
+        command = [str(_python_of(name)), "-P", str(script), name, str(path), json.dumps(suite())]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
@@ -262,5 +289,7 @@ def _run(name: str, path: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) == 3:
         _run(sys.argv[1], Path(sys.argv[2]))
+    elif sys.argv[1:] == ["large"]:
+        large()
     else:
         main()

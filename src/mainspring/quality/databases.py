@@ -33,8 +33,11 @@ def open_database(
     The profile has no quantiles, so a distribution is judged from rows. A table without an order is read in whatever
     order the database gives, and should not change meanwhile. Raises as `ForeignTable.measure` does.
     """
+    from mainspring.store.foreign import check_address
     from mainspring.store.foreign_table import ForeignTable
 
+    # Errors and titles show the address.
+    check_address(url)
     if (table is None) is (query is None):
         raise Invalid("a database is asked for one thing", hint="Give --table or --query.")
     foreign = ForeignTable(url=url, table=table, query=query)

@@ -21,7 +21,7 @@ from mainspring.quality.found_rules import found_key, found_rules
 from mainspring.quality.guesses import guess
 from mainspring.quality.measure import profile_table
 from mainspring.quality.profile import ColumnProfile, Profile
-from mainspring.quality.schema_file import schema_text
+from mainspring.quality.schema_text import schema_text
 
 if TYPE_CHECKING:
     import polars as pl

@@ -16,11 +16,8 @@ from mainspring.quality.infer import describe, infer_schema
 from mainspring.quality.measure import profile_table
 from mainspring.quality.profile import ColumnProfile, Profile
 from mainspring.quality.schema_edit import with_key, without_table
-from mainspring.quality.schema_file import (
-    column_lines,
-    parse_schema,
-    toml_value,
-)
+from mainspring.quality.schema_file import parse_schema
+from mainspring.quality.schema_text import column_lines, toml_value
 
 if TYPE_CHECKING:
     import polars as pl

@@ -7,7 +7,8 @@ from mainspring.domain.data_type import DataType
 from mainspring.domain.schema import ColumnSchema, TableSchema
 from mainspring.domain.times import Times
 from mainspring.kernel.errors import Invalid
-from mainspring.quality.schema_file import parse_schema, schema_text
+from mainspring.quality.schema_file import parse_schema
+from mainspring.quality.schema_text import schema_text
 
 FULL = """\
 dataset = "rides"

@@ -34,7 +34,7 @@ def great_expectations(session: Session, /, suite: Path, dataset: str, output: P
     from mainspring.domain.schema import TableSchema
     from mainspring.kernel.errors import Invalid
     from mainspring.quality.great_expectations import from_suite
-    from mainspring.quality.schema_file import schema_text
+    from mainspring.quality.schema_text import schema_text
 
     try:
         document = json.loads(suite.read_text())
@@ -64,7 +64,7 @@ def tfdv(session: Session, /, file: Path, dataset: str, output: Path | None) -> 
     is inferred as `mainspring schema infer` does from data, as far as they tell.
     """
     from mainspring.quality.infer import describe, schema_of_profile
-    from mainspring.quality.schema_file import schema_text
+    from mainspring.quality.schema_text import schema_text
     from mainspring.quality.tfdv import from_pbtxt
     from mainspring.quality.tfdv_statistics import are_statistics, from_statistics
 
