@@ -1,5 +1,7 @@
 """A table's changes as files: what came, went and changed, enough to make AFTER of BEFORE anywhere."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mainspring.datasets.comparable import comparable
-from mainspring.datasets.partitions import PART_BYTES
+from mainspring.datasets.partitions import PART_BYTES, writing_clearly
 from mainspring.datasets.row_diff import PartDiff, row_diffs
 from mainspring.datasets.tables import reading_clearly
 from mainspring.kernel.codec import decode, encode
@@ -51,14 +53,14 @@ def write_changes(
             code="target_occupied",
             hint="Name a new folder; nothing there was touched.",
         ) from None
-    if is_whole:
-        with reading_clearly():
-            after.sink_parquet(folder / "added.parquet")
-    else:
-        _write_parts(row_diffs(comparable(before, after), key, part_bytes=part_bytes), folder)
     about = About(format=1, key=key, is_whole=is_whole)
-    # Last, so that a folder without it is known to be incomplete.
-    (folder / ABOUT).write_bytes(encode(about))
+    with reading_clearly(), writing_clearly(folder):
+        if is_whole:
+            after.sink_parquet(folder / "added.parquet")
+        else:
+            _write_parts(row_diffs(comparable(before, after), key, part_bytes=part_bytes), folder)
+        # Last, so that a folder without it is known to be incomplete.
+        (folder / ABOUT).write_bytes(encode(about))
     return about
 
 
@@ -73,30 +75,33 @@ def apply_changes(
     import polars as pl
 
     about = _about(folder)
-    added = pl.scan_parquet(folder / "added.parquet")
-    if about.is_whole:
-        added.sink_parquet(target)
-        return
+    with (
+        writing_clearly(target),
+        tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as name,
+    ):
+        made = Path(name, "made.parquet")
+        if about.is_whole:
+            pl.scan_parquet(folder / "added.parquet").sink_parquet(made)
+        else:
+            _apply(before, folder, made, part_bytes)
+        os.replace(made, target)
+
+
+def _apply(before: "pl.LazyFrame", folder: Path, made: Path, part_bytes: int) -> None:
+    import polars as pl
+
     came, gone, was, now = (pl.scan_parquet(folder / f"{kind}.parquet") for kind in KINDS)
     names = came.collect_schema().names()
     if missing := [name for name in names if name not in before.collect_schema()]:
         raise _other_table(f"it has no column {missing[0]!r}")
     tables = comparable(before.select(names), pl.concat([gone.select(names), was.select(names)]))
-    parts = target.with_name(f".{target.name}.parts")
-    parts.mkdir()
-    try:
-        for number, part in enumerate(row_diffs(tables, (), part_bytes=part_bytes)):
-            if part.added.height:
-                raise _other_table(
-                    f"a row to take away is not there: {part.added.row(0, named=True)}"
-                )
-            part.removed.write_parquet(parts / f"{number:05d}.parquet")
-        kept = pl.scan_parquet(parts / "*.parquet")
-        pl.concat([kept, came, now]).sink_parquet(target)
-    finally:
-        for path in parts.iterdir():
-            path.unlink()
-        parts.rmdir()
+    kept: list[Path] = []
+    for part in row_diffs(tables, (), part_bytes=part_bytes):
+        if part.added.height:
+            raise _other_table(f"a row to take away is not there: {part.added.row(0, named=True)}")
+        kept.append(made.with_name(f"{len(kept):05d}.parquet"))
+        part.removed.write_parquet(kept[-1])
+    pl.concat([pl.scan_parquet(kept), came, now]).sink_parquet(made)
 
 
 def _write_parts(diffs: Iterator[PartDiff], folder: Path) -> None:

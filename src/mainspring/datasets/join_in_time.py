@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mainspring.datasets.comparable import common_type
 from mainspring.datasets.in_time import time_type
-from mainspring.datasets.partitions import PART_BYTES, parts_of, ranges_of
+from mainspring.datasets.partitions import PART_BYTES, parts_of, ranges_of, writing_clearly
 from mainspring.kernel.errors import Invalid
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def write_joined(
     """Write what `join_in_time` gives as Parquet, without ever having all of it in memory."""
     import polars as pl
 
-    with tempfile.TemporaryDirectory(prefix="mainspring-join-") as name:
+    with writing_clearly(target), tempfile.TemporaryDirectory(prefix="mainspring-join-") as name:
         parts: list[Path] = []
         rows = 0
         for part in _joined_parts(left, right, how, part_bytes):
@@ -113,31 +113,13 @@ def _joined(left: "pl.DataFrame", right: "pl.DataFrame", how: TimedJoin) -> "pl.
     import polars as pl
 
     keys = _key_names(how.by)
-    order = [_AT, *([how.tie_breaker] if how.tie_breaker else []), _PLACE]
-    # Ties are broken here rather than left to the join: its answer must not depend on chance.
-    known = (
-        right.drop_nulls([*keys, _AT])
-        .sort(order, nulls_last=False)
-        .unique([*keys, _AT], keep="last", maintain_order=True)
-        .drop([_PLACE, *how.by])
-    )
-    clash = {
-        name: f"{name}{how.suffix}"
-        for name in known.columns
-        if name in left.columns and name not in (*keys, _AT)
-    }
-    if taken := [new for new in clash.values() if new in left.columns or new in known.columns]:
-        raise Invalid(
-            f"both tables have a column {taken[0].removesuffix(how.suffix)!r}, and {taken[0]!r} is taken too",
-            code="bad_join",
-            hint="Give another suffix.",
-        )
-    known = known.rename(clash)
+    known = _newest_of_each(right, how, keys)
+    clash = _clashes(left, known, how, keys)
     matched = (
         left.drop_nulls([*keys, _AT])
         .sort(_AT, maintain_order=True)
         .join_asof(
-            known,
+            known.rename(clash),
             on=_AT,
             by=keys or None,
             strategy="backward",
@@ -154,6 +136,38 @@ def _joined(left: "pl.DataFrame", right: "pl.DataFrame", how: TimedJoin) -> "pl.
         ).drop(_KNOWN)
     unmatched = left.filter(pl.any_horizontal(pl.col(*keys, _AT).is_null()))
     return pl.concat([matched, unmatched], how="diagonal").drop([*keys, _AT])
+
+
+def _newest_of_each(right: "pl.DataFrame", how: TimedJoin, keys: list[str]) -> "pl.DataFrame":
+    """The features with one row for each key and time, in order of time.
+
+    Ties are broken here rather than left to the join: its answer must not depend on chance.
+    """
+    order = [_AT, *([how.tie_breaker] if how.tie_breaker else []), _PLACE]
+    return (
+        right.drop_nulls([*keys, _AT])
+        .sort(order, nulls_last=False)
+        .unique([*keys, _AT], keep="last", maintain_order=True)
+        .drop([_PLACE, *how.by])
+    )
+
+
+def _clashes(
+    left: "pl.DataFrame", known: "pl.DataFrame", how: TimedJoin, keys: list[str]
+) -> dict[str, str]:
+    """New names for the features' columns whose names the left side has, too."""
+    clash = {
+        name: f"{name}{how.suffix}"
+        for name in known.columns
+        if name in left.columns and name not in (*keys, _AT)
+    }
+    if taken := [new for new in clash.values() if new in left.columns or new in known.columns]:
+        raise Invalid(
+            f"both tables have a column {taken[0].removesuffix(how.suffix)!r}, and {taken[0]!r} is taken too",
+            code="bad_join",
+            hint="Give another suffix.",
+        )
+    return clash
 
 
 def _key_names(by: tuple[str, ...]) -> list[str]:

@@ -7,6 +7,7 @@ by part. Parts lie in a temporary folder that goes with the block; small tables 
 import errno
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,20 +91,26 @@ def _spill(table: "pl.LazyFrame", number: "pl.Expr", folder: Path, count: int) -
             f"{given.partition_keys.item()}-{given.index_in_partition}.arrow"
         ),
     )
+    with reading_clearly(), writing_clearly(tempfile.gettempdir()):
+        # Time is dearer than disk until there is much of it.
+        table.sink_ipc(
+            target, compression="lz4" if count > _MANY_PARTS else "uncompressed", mkdir=True
+        )
+
+
+@contextmanager
+def writing_clearly(where: Path | str) -> Iterator[None]:
+    """Turn a full disk, and folders that can't be written, into `Unavailable`."""
     try:
-        with reading_clearly():
-            # Time is dearer than disk until there is much of it.
-            table.sink_ipc(
-                target, compression="lz4" if count > _MANY_PARTS else "uncompressed", mkdir=True
-            )
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
             raise Unavailable(
-                f"the disk for temporary files is full ({tempfile.gettempdir()})",
+                f"the disk that holds {where} is full",
                 code="disk_full",
-                hint="Free some space, or set TMPDIR to a larger disk.",
+                hint="Free some space; TMPDIR says where temporary files go.",
             ) from error
-        raise
+        raise Unavailable(f"{where} can't be written: {error}", code="unwritable") from error
 
 
 def _part(folder: Path, number: int, nothing: "pl.DataFrame") -> "pl.DataFrame":

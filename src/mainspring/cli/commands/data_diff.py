@@ -116,7 +116,11 @@ def _files(found: "TableDiff") -> Iterator[str]:
 
 
 def _rows(rows: "RowDiff") -> Iterator[str]:
-    by = f"by {', '.join(rows.key)}" if rows.key else "as whole rows: there is no key"
+    by = (
+        f"by {', '.join(rows.key)}"
+        if rows.key
+        else "as whole rows: no key is declared that both have"
+    )
     change = rows.after_count - rows.before_count
     yield f"  rows: {f'{change:+,}' if change else 'as many'} ({by})"
     if rows.is_empty:
@@ -133,6 +137,10 @@ def _rows(rows: "RowDiff") -> Iterator[str]:
     if rows.changed_columns:
         counts = ", ".join(f"{name} {count:,}" for name, count in rows.changed_columns.items())
         yield f"    changed in: {counts}"
+    yield from _examples(rows)
+
+
+def _examples(rows: "RowDiff") -> Iterator[str]:
     if rows.repeated_key_count:
         examples = "; ".join(map(_pairs, rows.repeated_keys))
         yield (
