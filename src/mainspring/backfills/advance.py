@@ -23,6 +23,7 @@ from mainspring.store.tx import Tx
 # More in one transaction would keep others from writing for too long.
 _AT_ONCE = 20
 _MANY = 1000
+_PRIORITY = -10
 _ENDS = {
     PipelineRunState.SUCCEEDED: PartState.SUCCEEDED,
     PipelineRunState.FAILED: PartState.FAILED,
@@ -97,6 +98,8 @@ def _ask(tx: Tx, row: Any) -> None:
                 pipeline=row.pipeline,
                 graph=row.graph,
                 inputs=row.inputs,
+                # What is due today goes before what lies behind.
+                priority=_PRIORITY,
                 params={**row.params, row.graph.partitions.parameter: part.partition},
                 project=row.project,
                 environment=row.environment,

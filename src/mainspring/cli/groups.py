@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 GROUP_HELP = {
     "service": "Read, pause and resume declared services.",
+    "limit": "Limit the steps of all runs that use the same thing.",
     "experiment": "Make and list experiments.",
     "traces": "Search, show and delete what programs traced of themselves.",
     "monitor": "Read what monitoring saw.",

@@ -64,6 +64,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "audit": "Read and verify who did what.",
     },
     "Operate": {
+        "limit": "Limit the steps of all runs that use the same thing.",
         "rollback": "End a rollout, or restore the champion before, at once.",
         "rollout": "Start, stop and list rollouts.",
         "deployment": "Read which versions answer.",

@@ -181,6 +181,15 @@ class TriggerChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitChanged(Event):
+    """A limit on steps that use something was set or removed."""
+
+    subject: ClassVar[str] = "limit"
+    limit: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillChanged(Event):
     """A backfill was asked for, paused, resumed or cancelled, or has finished."""
 

@@ -128,6 +128,7 @@ class Node:
     wait: WaitFor | None = None
     memory_bytes: int = 0
     gpus: int = 0
+    uses: str = ""
 
     @property
     def takes_process(self) -> bool:
@@ -273,6 +274,7 @@ class PipelineRun:
     `kept` have their results from the run `parent`. Of the steps that are found in the cache the share
     `verify_cache` is run all the same, and the results are compared. `trigger` asked for it, because of
     `cause_count` things that happened. `partition` is the one that it is of, if its pipeline has any.
+    Of runs that wait for a worker those of the highest `priority` are taken first.
     """
 
     id: RunId
@@ -298,6 +300,18 @@ class PipelineRun:
     trigger: str | None = None
     cause_count: int = 0
     partition: str | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How many steps that use something by this name may be under way at once, whatever run they are of, and how
+    many may begin within any such span. None is no limit."""
+
+    name: str
+    at_once: int | None = None
+    starts: int | None = None
+    per_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

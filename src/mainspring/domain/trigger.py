@@ -127,6 +127,7 @@ class TriggerSpec:
     budget_runs: int | None = None
     budget_seconds: float = 86400.0
     concurrency: int = 1
+    priority: int = 0
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:

@@ -34,6 +34,7 @@ class Step(Generic[R]):
         cpus: int,
         memory: int | str,
         gpus: int,
+        uses: str,
         cache: bool,
         retry_on: type[BaseException] | tuple[type[BaseException], ...],
         retry_backoff: float,
@@ -53,6 +54,7 @@ class Step(Generic[R]):
         self.cpus = self._at_least("cpus", cpus, 1)
         self.memory_bytes = self._bytes(memory)
         self.gpus = self._at_least("gpus", gpus, 0)
+        (self.uses,) = self._texts("uses", uses) if uses else ("",)
         self.cache = cache
         self.retry_on = self._exceptions(retry_on)
         self.retry_backoff = self._factor(retry_backoff)
@@ -203,6 +205,7 @@ def step(
     cpus: int = ...,
     memory: int | str = ...,
     gpus: int = ...,
+    uses: str = ...,
     cache: bool = ...,
     retry_on: type[BaseException] | tuple[type[BaseException], ...] = ...,
     retry_backoff: float = ...,
@@ -220,6 +223,7 @@ def step(
     cpus: int = 1,
     memory: int | str = 0,
     gpus: int = 0,
+    uses: str = "",
     cache: bool = True,
     retry_on: type[BaseException] | tuple[type[BaseException], ...] = (),
     retry_backoff: float = 1.0,
@@ -236,6 +240,8 @@ def step(
     timeout: how long one try may take.
     cpus, memory, gpus: what it uses; steps run side by side while there is enough. Memory is bytes or text such
         as `2GiB`. A step that asks for GPUs sees those that it is given in `CUDA_VISIBLE_DEVICES`.
+    uses: the name of something that steps of all runs share, such as a database, and that `mainspring limit set`
+        limits.
     cache: whether a result from the same code, environment and inputs is used again. Say False for a step
         whose result depends on anything else, such as the time or a web page.
     files, env: the project's files (as patterns such as `sql/*.sql`) and variables of the environment that
@@ -252,6 +258,7 @@ def step(
             cpus=cpus,
             memory=memory,
             gpus=gpus,
+            uses=uses,
             cache=cache,
             retry_on=retry_on,
             retry_backoff=retry_backoff,

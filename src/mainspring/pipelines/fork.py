@@ -33,6 +33,7 @@ def resume_run(call: Call, run: str) -> PipelineRun:
             code="run_over",
             hint=f"`mainspring fork {run} --from STEP` runs it again from one of its steps on.",
         )
+    attempts: tuple[StepAttempt, ...] = call(ListSteps(run=run))
     return call(
         RequestRun(
             pipeline=parent.pipeline,
@@ -43,7 +44,7 @@ def resume_run(call: Call, run: str) -> PipelineRun:
             params=parent.params,
             why=f"resumes run {run}",
             parent=parent.id,
-            kept=_ended(call(ListSteps(run=run)), parent.graph),
+            kept=_ended(attempts, parent.graph),
         )
     )
 

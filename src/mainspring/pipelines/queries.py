@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mainspring.domain.dataset import DatasetVersionId
 from mainspring.domain.pipeline import (
     CacheEntry,
+    Limit,
     LogLine,
     PipelineRun,
     PipelineRunState,
@@ -29,6 +30,7 @@ from mainspring.pipelines.lease_names import (
 from mainspring.store.tables.ledger import events, leases
 from mainspring.store.tables.pipelines import (
     cache_entries,
+    limits,
     pipeline_runs,
     step_logs,
     steps,
@@ -64,6 +66,7 @@ def add_run(tx: Tx, run: PipelineRun) -> None:
             trigger=run.trigger,
             cause_count=run.cause_count,
             partition=run.partition,
+            priority=run.priority,
         )
     )
 
@@ -102,7 +105,7 @@ def runs(
 
 def takeable(tx: Tx, *, holder: str, limit: int, only: str | None = None) -> list[str]:
     """Ids of runs that were asked for, whose lease ran out or is `holder`'s, or for which what they waited
-    for is there; the longest waiting first."""
+    for is there; of the highest priority first, and of these the longest waiting."""
     lease = "run:" + pipeline_runs.c.id
     query = (
         select(pipeline_runs.c.id)
@@ -119,7 +122,11 @@ def takeable(tx: Tx, *, holder: str, limit: int, only: str | None = None) -> lis
             ),
             or_(leases.c.name.is_(None), leases.c.expires_at <= tx.now, leases.c.holder == holder),
         )
-        .order_by(pipeline_runs.c.requested_at, pipeline_runs.c.id)
+        .order_by(
+            func.coalesce(pipeline_runs.c.priority, 0).desc(),
+            pipeline_runs.c.requested_at,
+            pipeline_runs.c.id,
+        )
         .limit(limit)
     )
     if only is not None:
@@ -294,7 +301,57 @@ def last_attempt(tx: Tx, run_id: str, node: str) -> int:
     return newest
 
 
-def add_step(tx: Tx, attempt: StepAttempt) -> None:
+def limit(tx: Tx, name: str, *, locked: bool = False) -> Limit | None:
+    """A limit; `locked` keeps others from beginning a step under it until this transaction ends."""
+    query = select(limits).where(limits.c.name == name)
+    row = tx.execute(query.with_for_update() if locked else query).one_or_none()
+    return _limit(row) if row else None
+
+
+def all_limits(tx: Tx) -> list[Limit]:
+    return [_limit(row) for row in tx.execute(select(limits).order_by(limits.c.name))]
+
+
+def set_limit(tx: Tx, new: Limit) -> None:
+    values = {"at_once": new.at_once, "starts": new.starts, "per_seconds": new.per_seconds}
+    statement = _insert(tx, limits).values(name=new.name, **values)
+    tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
+def remove_limit(tx: Tx, name: str) -> None:
+    tx.execute(delete(limits).where(limits.c.name == name))
+
+
+def count_under_way(tx: Tx, uses: str) -> int:
+    """Attempts that use something and are under way, in runs that a worker holds."""
+    found: int = tx.execute(
+        select(func.count())
+        .select_from(steps)
+        .join(leases, leases.c.name == "run:" + steps.c.run)
+        .where(
+            steps.c.uses == uses,
+            steps.c.state == StepState.RUNNING.value,
+            leases.c.expires_at > tx.now,
+        )
+    ).scalar_one()
+    return found
+
+
+def count_begun(tx: Tx, uses: str, since: datetime) -> int:
+    """Attempts that use something and began after an instant."""
+    found: int = tx.execute(
+        select(func.count())
+        .select_from(steps)
+        .where(steps.c.uses == uses, steps.c.started_at > since, steps.c.started_at <= tx.now)
+    ).scalar_one()
+    return found
+
+
+def _limit(row: Row[Any]) -> Limit:
+    return Limit(name=row.name, at_once=row.at_once, starts=row.starts, per_seconds=row.per_seconds)
+
+
+def add_step(tx: Tx, attempt: StepAttempt, *, uses: str | None = None) -> None:
     tx.execute(
         insert(steps).values(
             run=attempt.run,
@@ -308,6 +365,7 @@ def add_step(tx: Tx, attempt: StepAttempt) -> None:
             error=attempt.error,
             cached_from=attempt.cached_from,
             warning=attempt.warning,
+            uses=uses,
         )
     )
 
@@ -485,6 +543,7 @@ def _run(row: Row[Any]) -> PipelineRun:
         trigger=row.trigger,
         cause_count=row.cause_count or 0,
         partition=row.partition,
+        priority=row.priority or 0,
     )
 
 

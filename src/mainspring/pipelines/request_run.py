@@ -60,6 +60,7 @@ def ask_for_run(
         verify_cache=request.verify_cache,
         trigger=trigger,
         cause_count=cause_count,
+        priority=request.priority,
         partition=partitions.check(params[partitions.parameter]) if partitions else None,
     )
     _track(tx, run, versions)

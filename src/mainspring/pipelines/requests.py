@@ -8,6 +8,7 @@ from msgspec import Meta
 from mainspring.domain.pipeline import (
     CacheEntry,
     Graph,
+    Limit,
     LogLine,
     PipelineRun,
     PipelineRunState,
@@ -20,6 +21,7 @@ from mainspring.domain.pipeline import (
 from mainspring.domain.request import Request
 from mainspring.kernel.digests import Digest
 
+Priority = Annotated[int, Meta(ge=-1000, le=1000)]
 LeaseSeconds = Annotated[float, Meta(gt=0, le=3600)]
 
 
@@ -31,7 +33,8 @@ class RequestRun(Request[PipelineRun], frozen=True, kw_only=True):
     the experiment named after the service or pipeline. With `only_if_idle`, raises `Conflict` (code
     `run_under_way`) while another run of the service is under way. The steps `kept` (ids of nodes) take the
     results that they had in the run `parent`, and are not run again. Of the steps that are found in the cache
-    the share `verify_cache` is run all the same, and the results are compared.
+    the share `verify_cache` is run all the same, and the results are compared. Workers take runs of a higher
+    `priority` first.
     """
 
     pipeline: str
@@ -46,6 +49,7 @@ class RequestRun(Request[PipelineRun], frozen=True, kw_only=True):
     parent: str | None = None
     kept: tuple[str, ...] = ()
     verify_cache: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    priority: Priority = 0
 
 
 class BeginRun(Request[PipelineRun], frozen=True, kw_only=True):
@@ -257,6 +261,28 @@ class ParkRun(Request[bool], frozen=True, kw_only=True):
     """
 
     lease: RunLease
+
+
+class SetLimit(Request[Limit], frozen=True, kw_only=True):
+    """Limit the steps that use something: how many are under way at once, and how many begin within a span.
+
+    It holds over all runs and workers, from the next step on. A step says `uses="NAME"`.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    at_once: Annotated[int, Meta(ge=0)] | None = None
+    starts: Annotated[int, Meta(ge=0)] | None = None
+    per_seconds: Annotated[float, Meta(gt=0)] = 60.0
+
+
+class ListLimits(Request[tuple[Limit, ...]], frozen=True, kw_only=True):
+    """Every limit, by name."""
+
+
+class RemoveLimit(Request[None], frozen=True, kw_only=True):
+    """Remove a limit; what uses that name is not held up any more."""
+
+    name: str
 
 
 class FinishRun(Request[PipelineRun], frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from mainspring.domain.run import RunId
 from mainspring.kernel.errors import Conflict, Invalid, NotFound
 from mainspring.pipelines import queries
 from mainspring.pipelines.lease import held_run
+from mainspring.pipelines.limits import check_limit
 from mainspring.pipelines.requests import FindCached, FinishStep, StartStep
 from mainspring.store.tx import Tx
 
@@ -15,10 +16,13 @@ from mainspring.store.tx import Tx
 def start_step(tx: Tx, request: StartStep) -> StepAttempt:
     """Record that an attempt begins.
 
-    Raises `Conflict` (`step_under_way`) while another run computes what has the same cache key.
+    Raises `Conflict`: `step_under_way` while another run computes what has the same cache key, `limit_reached` while
+    no more steps that use the same may begin.
     """
     run = held_run(tx, request.lease)
-    _check_node(run, request.node)
+    node = _check_node(run, request.node)
+    if node.uses:
+        check_limit(tx, node.uses)
     if request.cache_key and (other := queries.run_computing(tx, request.cache_key)):
         raise Conflict(
             f"run {other} computes the result of {request.node} right now",
@@ -34,7 +38,7 @@ def start_step(tx: Tx, request: StartStep) -> StepAttempt:
         cache_key=request.cache_key,
         warning=request.warning,
     )
-    queries.add_step(tx, attempt)
+    queries.add_step(tx, attempt, uses=node.uses or None)
     return attempt
 
 

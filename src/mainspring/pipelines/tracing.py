@@ -45,6 +45,7 @@ class Step(Protocol):
     cpus: int
     memory_bytes: int
     gpus: int
+    uses: str
     cache: bool
     retry_on: tuple[str, ...]
     retry_backoff: float
@@ -195,6 +196,7 @@ class Tracer:
             cpus=step.cpus,
             memory_bytes=step.memory_bytes,
             gpus=step.gpus,
+            uses=step.uses,
             cache=step.cache,
             retry_on=step.retry_on,
             retry_backoff=step.retry_backoff,

@@ -389,7 +389,8 @@ class RunWork:
         return False
 
     def _start(self, part: Part, key: CacheKey | None, warning: str | None) -> StepAttempt | None:
-        """Record that it begins; None while another run computes the same, whose result it then takes."""
+        """Record that it begins; None while another run computes the same, whose result it then takes, or as many
+        steps as may are using what it uses."""
         try:
             return self._call(
                 StartStep(
@@ -400,7 +401,7 @@ class RunWork:
                 )
             )
         except Conflict as error:
-            if error.code != "step_under_way":
+            if error.code not in ("step_under_way", "limit_reached"):
                 raise
             self._progress.not_before[part.id] = time.monotonic() + FLUSH_SECONDS
             return None

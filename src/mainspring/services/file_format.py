@@ -205,6 +205,7 @@ class TriggerTable(Table, frozen=True, kw_only=True):
     max_staleness: Duration | UnsetType = UNSET
     budget: BudgetTable | UnsetType = UNSET
     concurrency: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
+    priority: Annotated[int, Meta(ge=-1000, le=1000)] | UnsetType = UNSET
 
 
 class File(Table, frozen=True, kw_only=True):

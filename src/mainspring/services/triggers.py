@@ -57,6 +57,7 @@ def trigger_of(name: str, table: TriggerTable, folder: Path, where: Where) -> Tr
             cooldown_seconds=seconds_of(table.cooldown, (*path, "cooldown"), where),
             max_staleness_seconds=_longer(table.max_staleness, (*path, "max_staleness"), where),
             concurrency=table.concurrency,
+            priority=table.priority,
             **_budget(table, path, where),
         ),
     )

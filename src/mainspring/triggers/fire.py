@@ -63,6 +63,7 @@ def _request_of(tx: Tx, trigger: Trigger, causes: list[Cause], count: int) -> Re
         project=trigger.project,
         environment=trigger.environment,
         why=why_of(trigger, causes, count),
+        priority=spec.priority,
     )
 
 

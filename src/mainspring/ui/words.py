@@ -200,6 +200,8 @@ def _registry(event: Event) -> Markup | None:
             return Markup("moved {} to the stage {}").format(version_link(model, number), stage)
         case events.TriggerChanged(trigger=trigger, what=what):
             return Markup("trigger {}: {}").format(link(links.to_trigger(trigger), trigger), what)
+        case events.LimitChanged(limit=limit, what=what):
+            return Markup("limit on what uses {}: {}").format(limit, what)
         case events.BackfillChanged(backfill=backfill, pipeline=pipeline, what=what):
             return Markup("backfill {} of {}: {}").format(fmt.short_id(backfill), pipeline, what)
         case events.TriggerCalled(trigger=trigger):

@@ -46,6 +46,7 @@ pipeline_runs = Table(
     Column("trigger", String(200)),
     Column("cause_count", Integer),
     Column("partition", String(200)),
+    Column("priority", Integer),
     Index("ix_pipeline_runs_state_requested_at", "state", "requested_at"),
     Index("ix_pipeline_runs_service_requested_at", "service", "requested_at"),
     Index("ix_pipeline_runs_trigger_requested_at", "trigger", "requested_at"),
@@ -66,7 +67,9 @@ steps = Table(
     Column("error", Text),
     Column("cached_from", String(64)),
     Column("warning", Text),
+    Column("uses", String(200)),
     PrimaryKeyConstraint("run", "node", "attempt"),
+    Index("ix_steps_uses_started_at", "uses", "started_at"),
     Index("ix_steps_cache_key", "cache_key"),
 )
 
@@ -88,6 +91,15 @@ waits = Table(
     Column("settled", Boolean, nullable=False),
     PrimaryKeyConstraint("run", "node"),
     Index("ix_waits_kind_settled", "kind", "settled"),
+)
+
+limits = Table(
+    "limits",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("at_once", Integer),
+    Column("starts", Integer),
+    Column("per_seconds", Double, nullable=False),
 )
 
 cache_entries = Table(

@@ -1,4 +1,4 @@
-"""Pipelines: triggers; runs that wait; partitions and backfills."""
+"""Pipelines: triggers; runs that wait; partitions and backfills; limits."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -120,4 +120,15 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_backfill_parts_backfill_state", "backfill_parts", ["backfill", "state", "number"]
+    )
+    op.add_column("pipeline_runs", sa.Column("priority", sa.Integer()))
+    op.add_column("steps", sa.Column("uses", sa.String(200)))
+    op.create_index("ix_steps_uses_started_at", "steps", ["uses", "started_at"])
+    op.create_table(
+        "limits",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("at_once", sa.Integer(), nullable=True),
+        sa.Column("starts", sa.Integer(), nullable=True),
+        sa.Column("per_seconds", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_limits")),
     )
