@@ -590,6 +590,29 @@ def test_the_cache_and_remotes_are_where_the_settings_say(
     assert contents(app, "trips") == {"trips.csv": b"id\n2\n"}
 
 
+def test_what_people_set_in_git_for_themselves_changes_nothing(app: App, written: Written) -> None:
+    for name, value in {
+        "color.ui": "always",
+        "log.showSignature": "true",
+        "log.follow": "true",
+        "log.diffMerges": "off",
+        "diff.renames": "copies",
+        "diff.noprefix": "true",
+        "core.quotePath": "true",
+    }.items():
+        written.git("config", name, value)
+    written.add_file("data/fahrräder 1.csv", b"id\n1\n")
+    written.commit("Räder\n\nand more")
+    written.git("mv", "data/fahrräder 1.csv.dvc", "räder.csv.dvc")
+    written.add_file("räder.csv", b"id\n2\n")
+    written.commit("Renamed")
+
+    taken(app, written)
+
+    assert [v.note for v in app.call(ListDatasetVersions(dataset="rader"))] == ["Renamed"]
+    assert [v.note for v in app.call(ListDatasetVersions(dataset="fahrrader_1"))] == ["Räder"]
+
+
 def test_settings_that_cannot_be_read_are_refused(written: Written) -> None:
     written.write(".dvc/config", "no section\n")
     written.commit("Broken")

@@ -15,6 +15,14 @@ from mainspring.kernel.errors import Invalid, NotFound
 _FIELDS = "%x01%H%x00%at%x00%an <%ae>%x00%s%x00"
 _NOTHING = "0" * 40
 _KEPT = 500
+# Whatever people have set for themselves: no program of their own, and nothing but what is asked for.
+_PLAINLY = (
+    "--no-optional-locks",
+    "--no-pager",
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "log.showSignature=false"),
+    *("-c", "color.ui=false"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +189,7 @@ class Git:
     def _called(
         self, arguments: Sequence[str], stdin: str | None
     ) -> "subprocess.CompletedProcess[bytes]":
-        # Settings of the repository must start no program of its own.
-        safely = ["--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false"]
-        command = ["git", "-C", str(self._folder), *safely, *arguments]
+        command = ["git", "-C", str(self._folder), *_PLAINLY, *arguments]
         try:
             return subprocess.run(
                 command,

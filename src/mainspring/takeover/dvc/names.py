@@ -1,6 +1,7 @@
 """What data of a DVC repository is called here. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
@@ -11,15 +12,21 @@ from mainspring.kernel.errors import Conflict, Invalid
 def dataset_name(path: str) -> str:
     """The name of the dataset for a path: without the ending, and without a `data` folder around it.
 
-    >>> dataset_name("data/rides.csv"), dataset_name("data/raw/2024-photos"), dataset_name("model.pkl")
-    ('rides', 'raw_2024_photos', 'model')
+    >>> dataset_name("data/rides.csv"), dataset_name("data/raw/2024-photos"), dataset_name("räder.pkl")
+    ('rides', 'raw_2024_photos', 'rader')
     """
     pure = PurePosixPath(path)
     parts = pure.parts[1:] if len(pure.parts) > 1 and pure.parts[0] == "data" else pure.parts
     last = parts[-1]
     # A dot in front is no ending.
     stem = last[:1] + last[1:].partition(".")[0]
-    name = re.sub(r"[^A-Za-z0-9]+", "_", "_".join((*parts[:-1], stem))).strip("_")
+    # Names are ASCII here: accents go, what has no counterpart becomes a gap.
+    plain = "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", "_".join((*parts[:-1], stem)))
+        if not unicodedata.combining(letter)
+    )
+    name = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")
     return (name or "data")[:200]
 
 
