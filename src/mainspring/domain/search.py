@@ -47,7 +47,7 @@ OPERATORS: Mapping[FieldType, frozenset[str]] = {
     FieldType.NUMBER: _COMPARISONS,
     FieldType.TEXT: _MATCHES,
     FieldType.ID: _MATCHES | {"IN", "NOT IN"},
-    FieldType.PAIR: _MATCHES | {"IS NULL", "IS NOT NULL"},
+    FieldType.PAIR: _MATCHES | {"IN", "NOT IN", "IS NULL", "IS NOT NULL"},
     FieldType.PATTERN: _MATCHES | {"IN", "NOT IN", "RLIKE"},
     FieldType.PATTERN_PAIR: _MATCHES | {"RLIKE", "IS NULL", "IS NOT NULL"},
     FieldType.CONTENT: frozenset({"LIKE", "ILIKE"}),
@@ -315,7 +315,7 @@ def _split(word: str) -> tuple[str, str]:
 
 
 def _unquoted(key: str) -> str:
-    if len(key) >= 2 and key[0] in '`"' and key[-1] == key[0]:
+    if len(key) >= 2 and key[0] in "`\"'" and key[-1] == key[0]:
         return key[1:-1]
     return key
 

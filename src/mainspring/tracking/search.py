@@ -47,6 +47,7 @@ LOGGED_MODELS = Grammar(
     attributes={
         "name": FieldType.ID,
         "model_id": FieldType.ID,
+        "experiment_id": FieldType.ID,
         "model_type": FieldType.ID,
         "status": FieldType.ID,
         "source_run_id": FieldType.ID,

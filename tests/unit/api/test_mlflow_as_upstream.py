@@ -134,6 +134,27 @@ def test_an_order_by_the_run_name_needs_no_quotes(browser: Browser) -> None:
         post(browser, "/runs/search", experiment_ids=["0"], order_by=[order])
 
 
+def test_a_key_may_be_quoted_in_any_way_and_a_parameter_looked_for_in_a_list(
+    browser: Browser, run: str
+) -> None:
+    post(browser, "/runs/log-parameter", run_id=run, key="p", value="2")
+    post(browser, "/logged-models", experiment_id="0", params=[{"key": "p", "value": "2"}])
+
+    def count(path: str, name: str, filter_: str) -> int:
+        asked = {"experiment_ids": ["0"], "filter": filter_}
+        return len(post(browser, path, **asked)[name])
+
+    for filter_, expected in (
+        ("params.p IN ('1', '2')", 1),
+        ("params.'p' = '2'", 1),
+        ("params.\"p\" NOT IN ('2')", 0),
+        ("params.none NOT IN ('2')", 0),
+    ):
+        assert count("/runs/search", "runs", filter_) == expected, filter_
+        assert count("/logged-models/search", "models", filter_) == expected, filter_
+    assert count("/logged-models/search", "models", "experiment_id = '0'") == 1
+
+
 def test_datasets_of_runs_are_listed_once(browser: Browser, run: str) -> None:
     dataset = {"name": "rides", "digest": "d1", "source_type": "local", "source": "x"}
     tags = [{"key": "mlflow.data.context", "value": "training"}]

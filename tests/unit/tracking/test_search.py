@@ -108,7 +108,6 @@ def test_a_filter_finds_just_what_it_says(runs: App, filter: str, found: str) ->
         "metrics.rmse < 'a'",
         "params.depth = 6",
         "params.depth > '6'",
-        "params.depth IN ('6')",
         "run_name IN ('a')",
         "run_id IN ('a'",
         "run_id IN ()",

@@ -174,6 +174,7 @@ def _logged_models(datasets: Sequence[tuple[str, str | None]]) -> Searchable:
         id=c.id,
         attributes={
             "model_id": c.id,
+            "experiment_id": c.experiment,
             "name": c.name,
             "model_type": c.model_type,
             "status": c.status,
