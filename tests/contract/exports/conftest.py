@@ -1,6 +1,7 @@
 """What every exported pipeline is held to: run elsewhere, it gives what it gives at home."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -153,15 +154,24 @@ class Project:
         return {"id": run.id, "state": run.state, "states": states, "outputs": outputs}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    folder = tmp_path / "project"
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project and a home with data, made once and copied for each test."""
+    base = tmp_path_factory.mktemp("exports")
+    folder = base / "project"
     folder.mkdir()
     (folder / "flow.py").write_text(FLOW)
     (folder / "rides.csv").write_text("x\n1\n2\n3\n")
-    made = Project(folder=folder, home=tmp_path / "home")
+    made = Project(folder=folder, home=base / "home")
     made.run("mainspring", "data", "add", "rides", "rides.csv")
-    return made
+    return base
+
+
+@pytest.fixture
+def project(base: Path, tmp_path: Path) -> Project:
+    for name in ("project", "home"):
+        shutil.copytree(base / name, tmp_path / name)
+    return Project(folder=tmp_path / "project", home=tmp_path / "home")
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from mainspring.pipelines.requests import (
     BeginRun,
     CancelRun,
     FindWork,
+    FinishStep,
     GetPipelineRun,
     ReleaseRun,
     StartStep,
@@ -214,6 +215,23 @@ def test_a_step_that_fails_for_good_ends_the_run(flow: Flow) -> None:
     with pytest.raises(Conflict, match="is over") as error:
         handed_on(flow, run).step("one")
     assert error.value.code == "run_over"
+
+
+@pytest.mark.slow
+def test_a_step_tried_again_by_hand_after_its_last_failure_counts(flow: Flow) -> None:
+    run = one(flow, "assert (MARKS / 'one').stat().st_size == 2, 'not yet'")
+    lease = flow.app.call(TakeStep(run=run.id, step="one", holder="killed"))
+    assert lease is not None
+    flow.app.call(StartStep(lease=lease, node="one"))
+    (flow.marks / "one").write_text("x")
+    # Killed between the end of the attempt and that of the run.
+    flow.app.call(
+        FinishStep(lease=lease, node="one", attempt=1, state=StepState.FAILED, error="no")
+    )
+    flow.app.call(ReleaseRun(lease=lease))
+
+    assert handed_on(flow, run).step("one").state is StepState.SUCCEEDED
+    assert handed_on(flow, run).finish().state is PipelineRunState.SUCCEEDED
 
 
 def test_an_exception_that_retries_dont_cover_is_final_at_once(flow: Flow) -> None:
