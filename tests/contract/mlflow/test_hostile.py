@@ -6,7 +6,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -102,6 +102,23 @@ def test_no_spelling_of_a_path_leaves_its_root(client: Client, run: str, method:
         for path in (f"{run}/{spelling}", spelling):
             status, _ = client.send(method, f"{FILES}/{path}", body)
             assert 400 <= status < 500, (status, path[:120])
+
+
+def test_no_spelling_of_a_path_gets_an_address(app: App, client: Client, run: str) -> None:
+    run_id = run.split("/")[1]
+    for spelling in SPELLINGS:
+        for method, path, body in (
+            ("GET", f"/api/2.0/mlflow-artifacts/presigned/{run}/{spelling}", None),
+            ("POST", f"/api/2.0/mlflow-artifacts/mpu/create/{run}/{spelling}", {"path": "x"}),
+            ("POST", f"/api/2.0/mlflow-artifacts/mpu/create/{spelling}", {"path": "x"}),
+            ("POST", f"{API}/artifacts/presigned-download-url", {"path": unquote(spelling)}),
+            ("POST", f"{API}/artifacts/presigned-upload-url", {"path": unquote(spelling)}),
+            ("PUT", f"/api/2.0/mlflow-artifacts/signed/{spelling}", {}),
+        ):
+            data = None if body is None else json.dumps({**body, "run_id": run_id}).encode()
+            status, _ = client.send(method, path, data)
+            assert 400 <= status < 500, (status, method, path[:120])
+    assert not (app.settings.work_path / "uploads").exists()
 
 
 def test_no_spelling_of_a_path_is_listed_or_read_by_query(client: Client, run: str) -> None:
