@@ -2,17 +2,23 @@
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mainspring.blobs.port import BlobStore
 from mainspring.blobs.seen import SeenFolder, SeenFolders
 from mainspring.blobs.taking import Stamp
 from mainspring.blobs.trees import look_at, read_manifest
 from mainspring.datasets.ingest import store_source
+from mainspring.datasets.requests import GetDatasetVersion
 from mainspring.domain.dataset import DatasetVersion, Manifest
 from mainspring.kernel.digests import Digest, digest_stream
 from mainspring.kernel.errors import Invalid, NotFound
+
+Call = Callable[[Any], Any]
+"""`App.call` or a client's; `Any`, since its answer's type comes from the request's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +55,15 @@ def take(
         known.dataset = known.number = known.manifest = None
         seen.save(known)
     return manifest
+
+
+def newest_version(call: Call, dataset: str) -> DatasetVersion | None:
+    """The newest accepted version of a dataset, if there is one."""
+    try:
+        newest: DatasetVersion = call(GetDatasetVersion(dataset=dataset))
+    except NotFound:
+        return None
+    return newest
 
 
 def remember(seen: SeenFolders, source: Path, version: DatasetVersion) -> None:

@@ -1,10 +1,11 @@
 """Letting quarantined rows in after all: the version and its rows become one table, stored and recorded."""
 
 from mainspring.blobs.port import BlobStore
+from mainspring.datasets.folders import Call
 from mainspring.datasets.requests import GetDatasetVersionById
 from mainspring.datasets.tables import scan
 from mainspring.domain.quarantine import Quarantine
-from mainspring.quality.intake import Call, schema_in_force, store_frame
+from mainspring.quality.judgement import schema_in_force, store_frame
 from mainspring.quality.measure import profile_table
 from mainspring.quality.profile import encode_profile
 from mainspring.quality.requests import GetQuarantine, ReleaseQuarantine

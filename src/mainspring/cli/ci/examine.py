@@ -105,7 +105,7 @@ class _Service:
         from mainspring.quality.catalogue.scope import Surroundings
         from mainspring.quality.checks import check_table, not_a_table
         from mainspring.quality.custom.code import code_beside
-        from mainspring.quality.intake import other_tables, profile_of
+        from mainspring.quality.judgement import other_tables, profile_of
         from mainspring.quality.report import report_lines
         from mainspring.quality.schema_file import parse_schema
 

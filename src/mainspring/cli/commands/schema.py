@@ -206,7 +206,7 @@ def propose(
     from mainspring.datasets.tables import scan
     from mainspring.kernel.errors import Conflict, NotFound
     from mainspring.quality.custom.code import code_beside
-    from mainspring.quality.intake import profile_of, surroundings
+    from mainspring.quality.judgement import profile_of, surroundings
     from mainspring.quality.propose import propose as make_proposal
     from mainspring.quality.requests import GetSchema
     from mainspring.quality.schema_file import parse_schema
@@ -291,7 +291,7 @@ def export(session: Session, /, dataset: str, tool: str, output: Path) -> None:
 
     from mainspring.kernel.errors import NotFound
     from mainspring.quality.great_expectations import to_suite
-    from mainspring.quality.intake import schema_in_force
+    from mainspring.quality.judgement import schema_in_force
     from mainspring.quality.tfdv import schema_pbtxt, to_pbtxt
 
     with session.client() as client:

@@ -75,7 +75,7 @@ def skew(
     from mainspring.datasets.requests import GetDatasetVersion
     from mainspring.kernel.durations import parse_duration
     from mainspring.kernel.errors import Invalid, Rejected
-    from mainspring.quality.intake import profile_of, schema_in_force
+    from mainspring.quality.judgement import profile_of, schema_in_force
     from mainspring.quality.report_files import ReportFormat, report_file
     from mainspring.quality.skew import skew_report
     from mainspring.quality.tfdv_statistics import from_statistics
