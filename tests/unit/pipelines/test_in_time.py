@@ -215,5 +215,15 @@ def test_the_command_reads_in_time_and_writes_files(
     assert run_command([*get, "--by", "station"]) == 2
     capfd.readouterr()
 
+    with connect() as again:
+        nested = pl.DataFrame({"a:b": [[1, 2], None], "s": [{"x": 1}, {"x": None}]})
+        add_data(again.call, again.blobs, "nested", nested)
+    assert run_command(["data", "get", "nested"]) == 0
+    assert capfd.readouterr().out == 'a:b,s\n"[1,2]","{""x"":1}"\n,"{""x"":null}"\n'
+    assert run_command(["data", "get", "nested", "-o", "nested.csv"]) == 0
+    assert pl.read_csv("nested.csv")["a:b"].to_list() == ["[1,2]", None]
+    assert run_command(["data", "get", "nested", "--json", "--limit", "1"]) == 0
+    assert '{"a:b":[1,2],"s":{"x":1}}' in capfd.readouterr().out
+
     assert run_command(["data", "path", "trips"]) == 0
     assert pl.read_parquet(capfd.readouterr().out.strip()).equals(TRIPS)

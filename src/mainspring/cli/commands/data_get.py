@@ -164,26 +164,27 @@ def _print(table: "pl.LazyFrame", *, as_json: bool) -> None:
 
     out = sys.stdout.buffer
     with reading_clearly():
-        is_first = True
-        for batch in table.collect_batches():
-            if as_json:
+        if as_json:
+            for batch in table.collect_batches():
                 out.write(batch.write_ndjson().encode())
-            else:
-                out.write(_flat(batch).write_csv(include_header=is_first).encode())
-            is_first = False
-        if is_first and not as_json:
-            header = _flat(table.clear().collect()).write_csv()
-            out.write(header.encode())
+        else:
+            flat = _flat(table)
+            out.write(flat.clear().collect().write_csv().encode())
+            for batch in flat.collect_batches():
+                out.write(batch.write_csv(include_header=False).encode())
     out.flush()
 
 
-def _flat(frame: "pl.DataFrame") -> "pl.DataFrame":
+def _flat(table: "pl.LazyFrame") -> "pl.LazyFrame":
     """CSV has no lists or structs; they are told as JSON."""
     import polars as pl
 
-    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-    return frame.with_columns(
-        pl.struct(name).struct.json_encode().str.replace(r"^\{[^:]*:(.*)\}$", "$1").alias(name)
+    nested = [name for name, dtype in table.collect_schema().items() if dtype.is_nested()]
+    # JSON is made of structs only, so each value is put into one and taken out of its text: {"v":...}.
+    return table.with_columns(
+        pl.when(pl.col(name).is_not_null())
+        .then(pl.struct(v=pl.col(name)).struct.json_encode().str.slice(5).str.head(-1))
+        .alias(name)
         for name in nested
     )
 
@@ -192,14 +193,14 @@ def _write(table: "pl.LazyFrame", output: Path) -> None:
     """Write a file, whole or not at all."""
     from mainspring.datasets.tables import reading_clearly
 
-    part = output.with_name(f".{output.name}.part")
+    part = output.with_name(f".{output.name}-{os.getpid()}.part")
     try:
         with reading_clearly():
             match _ENDINGS[output.suffix]:
                 case "parquet":
                     table.sink_parquet(part)
                 case "csv":
-                    table.sink_csv(part)
+                    _flat(table).sink_csv(part)
                 case _:
                     table.sink_ndjson(part)
         os.replace(part, output)
