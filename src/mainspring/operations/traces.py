@@ -39,6 +39,14 @@ OPERATIONS = (
         route="POST /traces/batches",
     ),
     Operation(
+        name="trace.correlate",
+        request=requests.CorrelateTraces,
+        run="mainspring.traces.correlate:correlate_traces",
+        permission=Permission.READ,
+        kind=Kind.QUERY,
+        route="POST /traces/correlation",
+    ),
+    Operation(
         name="trace.search",
         request=requests.SearchTraces,
         run="mainspring.traces.read:search_traces",

@@ -100,6 +100,31 @@ class SearchTraces(Request[Page[Trace]], frozen=True, kw_only=True):
     page_token: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correlation:
+    """How often two filters match the same traces: counts, and their normalised pointwise mutual information.
+
+    That is 1 if they always come together, 0 if one says nothing of the other, -1 if they never do; NaN if one
+    matches nothing. `smoothed` adds half a trace to each case, for few traces.
+    """
+
+    total: int
+    first: int
+    second: int
+    both: int
+    npmi: float
+    smoothed: float
+
+
+class CorrelateTraces(Request[Correlation], frozen=True, kw_only=True):
+    """Whether traces that match one filter tend to match another, of those that match `among`."""
+
+    experiments: tuple[str, ...]
+    first: str
+    second: str
+    among: str = ""
+
+
 class TagTrace(Request[None], frozen=True, kw_only=True):
     """Set tags of a trace, and remove others; raises `NotFound` for a tag to remove that it lacks."""
 

@@ -1,5 +1,6 @@
 """Traces: what MLflow's clients tell, ask, tag, link and delete. Their spans come by OTLP."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -12,11 +13,12 @@ from mainspring.api.mlflow.trace_json import (
     trace_json,
     whole_trace_json,
 )
-from mainspring.api.mlflow.wire import Json, Params, compact, instant_of
+from mainspring.api.mlflow.wire import Json, Params, compact, instant_of, number_json
 from mainspring.app import App
 from mainspring.domain.trace import PromptLink, TraceState
 from mainspring.kernel.errors import Invalid, NotFound
 from mainspring.traces.requests import (
+    CorrelateTraces,
     DeleteTraces,
     GetTrace,
     GetTraces,
@@ -84,6 +86,31 @@ def get_file(app: App, params: Params) -> Json:
     if not trace.spans:
         raise NotFound(f"Trace data not found for trace {trace.id!r}", code="no_such_artifact")
     return {"spans": [span_file_json(span) for span in trace.spans]}
+
+
+def correlate(app: App, params: Params) -> Json:
+    """Whether traces that match one filter tend to match another."""
+    experiments = params.texts("experiment_ids")
+    if not experiments:
+        raise Invalid("Missing value for required parameter 'experiment_ids'.")
+    found = app.call(
+        CorrelateTraces(
+            experiments=experiments,
+            first=params.text("filter_string1"),
+            second=params.text("filter_string2"),
+            among=params.optional_text("base_filter"),
+        )
+    )
+    return compact(
+        {
+            "npmi": number_json(found.npmi),
+            "npmi_smoothed": None if math.isnan(found.smoothed) else found.smoothed,
+            "filter1_count": found.first,
+            "filter2_count": found.second,
+            "joint_count": found.both,
+            "total_count": found.total,
+        }
+    )
 
 
 def get_many(app: App, params: Params) -> Json:
@@ -249,6 +276,7 @@ def _own_key(params: Params) -> str:
 CALLS = (
     Call(method="POST", path="/traces/search", handler=search),
     Call(method="GET", path="/traces/get", handler=get),
+    Call(method="POST", path="/traces/calculate-filter-correlation", handler=correlate),
     Call(method="GET", path="/get-trace-artifact", handler=get_file),
     Call(method="GET", path="/traces/batchGet", handler=get_many),
     Call(method="POST", path="/traces/batchGetInfos", handler=get_infos),

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 
 from mainspring.domain.search import Clause, Order
 from mainspring.domain.trace import Trace
-from mainspring.store.search import Owned, Searchable, compare, search
+from mainspring.store.search import Owned, Searchable, compare, condition, search
 from mainspring.store.tables.traces import (
     assessments,
     span_attributes,
@@ -37,24 +37,37 @@ def search_traces(
     page_token: str | None,
 ) -> tuple[list[Trace], str | None]:
     """One page of traces without their spans, and the token of the next."""
-    where: list[_Condition] = [traces.c.experiment.in_(experiments)]
-    if of_spans := [clause for clause in clauses if clause.entity in _OF_SPANS]:
-        where.append(_has_span(tx, of_spans))
-    for clause in clauses:
-        if clause.entity in ("run", "model", "prompt"):
-            where.append(_is_linked(tx, clause))
-        elif clause.entity in ("feedback", "expectation"):
-            where.append(_is_assessed(tx, clause))
     rows, token = search(
         tx,
         _traces(),
-        where=where,
+        where=[traces.c.experiment.in_(experiments), *_beside_rows(tx, clauses)],
         clauses=[clause for clause in clauses if clause.entity in _PLAIN],
         order=order,
         limit=limit,
         page_token=page_token,
     )
     return hydrated_traces(tx, rows, with_spans=False), token
+
+
+def count_traces(tx: Tx, *, experiments: Sequence[str], clauses: Sequence[Clause]) -> int:
+    """How many traces match."""
+    target = _traces()
+    of_rows = [condition(tx, target, clause) for clause in clauses if clause.entity in _PLAIN]
+    query = select(func.count()).select_from(traces).where(traces.c.experiment.in_(experiments))
+    return int(tx.execute(query.where(*of_rows, *_beside_rows(tx, clauses))).scalar_one())
+
+
+def _beside_rows(tx: Tx, clauses: Sequence[Clause]) -> list[_Condition]:
+    """The clauses about what belongs to a trace beside its own row, tags and metadata."""
+    found: list[_Condition] = []
+    if of_spans := [clause for clause in clauses if clause.entity in _OF_SPANS]:
+        found.append(_has_span(tx, of_spans))
+    for clause in clauses:
+        if clause.entity in ("run", "model", "prompt"):
+            found.append(_is_linked(tx, clause))
+        elif clause.entity in ("feedback", "expectation"):
+            found.append(_is_assessed(tx, clause))
+    return found
 
 
 def _traces() -> Searchable:
