@@ -47,9 +47,7 @@ def openapi_document() -> dict[str, Any]:
         shape = components[body["$ref"].rpartition("/")[2]]
         described = _operation(operation, answer, shape)
         paths.setdefault(operation.path, {})[operation.method.lower()] = described
-    # What was split into parameters and bodies is referred to by nothing any more.
-    for body in bodies:
-        components.pop(body["$ref"].rpartition("/")[2], None)
+    _forget(components, {body["$ref"].rpartition("/")[2] for body in bodies}, paths)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -76,6 +74,27 @@ def openapi_document() -> dict[str, Any]:
             },
         },
     }
+
+
+def _forget(components: dict[str, Any], requests: set[str], paths: dict[str, Any]) -> None:
+    """Remove requests that were split into parameters and bodies, but for those that others hold."""
+    split = {name: components.pop(name) for name in requests if name in components}
+    found = _references([paths, components])
+    while held := found & split.keys():
+        components |= {name: split.pop(name) for name in held}
+        found = _references([components[name] for name in held])
+
+
+def _references(value: Any) -> set[str]:
+    """The names of the schemas that are referred to anywhere in a document."""
+    match value:
+        case {"$ref": str(address)}:
+            return {address.rpartition("/")[2]}
+        case dict():
+            return {name for each in value.values() for name in _references(each)}
+        case list():
+            return {name for each in value for name in _references(each)}
+    return set()
 
 
 def _schemas(types: list[Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
