@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mainspring.blobs.cuts import cut_recipe
 from mainspring.blobs.index import Index, Piece, encode_index, named, raw
 from mainspring.blobs.local import LocalBlobs
 from mainspring.blobs.object_store import Objects
@@ -75,7 +76,7 @@ class Exchange:
         if hex_part(digest) in self._known_recipes():
             return
         self._blobs.verify(digest)
-        recipe = self._blobs.cut_recipe(digest)
+        recipe = cut_recipe(self._blobs, digest)
         recipes[digest] = recipe
         for piece in dict.fromkeys(piece for piece, _ in recipe):
             if self._place(piece) is None:
