@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from mainspring.blobs.local import LocalBlobs
 from mainspring.blobs.trees import read_manifest
 from mainspring.domain.pipeline import PipelineRunState, ValueKind
 from mainspring.domain.run import RunStatus
@@ -590,7 +591,7 @@ def test_a_full_disk_fails_the_step_and_leaves_nothing_half_done(flow: Flow) -> 
     blobs = flow.app.settings.blobs_path
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", blobs], check=True)
     try:
-        (blobs / "tmp").mkdir()
+        LocalBlobs(blobs)  # makes its folders
         flow.write(one_step("import numpy as np\nreturn np.random.default_rng(1).random(400_000)"))
 
         run = flow.run()
