@@ -76,7 +76,7 @@ class RemoteBlobs:
         """Write bytes to files below a folder, verified; the folders are there already."""
         for digest, path in files:
             with (
-                new_target(target / path, replace=replace) as handle,
+                new_target(f"{target}/{path}", replace=replace) as handle,
                 os.fdopen(os.dup(handle), "wb") as file,
                 self.open(digest) as source,
             ):
