@@ -146,26 +146,26 @@ def test_a_dry_run_tells_which_partitions_would_be_run_and_changes_nothing(
     assert any_app.call(ListBackfills()) == ()
 
 
-def test_a_partition_that_is_under_way_is_left_alone(any_app: App) -> None:
-    run = a_run(any_app, "2026-01-30")
+def test_a_partition_that_is_under_way_is_left_alone(app: App) -> None:
+    run = a_run(app, "2026-01-30")
 
-    parts = any_app.call(PreviewBackfill(graph=by_day(), partitions=("2026-01-30",)))
+    parts = app.call(PreviewBackfill(graph=by_day(), partitions=("2026-01-30",)))
 
     assert (parts[0].state, parts[0].run) == (PartState.SKIPPED, run.id)
 
 
-def test_a_partition_that_fails_keeps_no_other_from_being_run(any_app: App) -> None:
-    backfill = a_backfill(any_app)
-    advanced(any_app)
-    ended(any_app, under_way(any_app)[0], PipelineRunState.FAILED)
-    advanced(any_app)
-    while runs := under_way(any_app):
-        ended(any_app, runs[0])
-        advanced(any_app)
+def test_a_partition_that_fails_keeps_no_other_from_being_run(app: App) -> None:
+    backfill = a_backfill(app)
+    advanced(app)
+    ended(app, under_way(app)[0], PipelineRunState.FAILED)
+    advanced(app)
+    while runs := under_way(app):
+        ended(app, runs[0])
+        advanced(app)
 
-    after = any_app.call(GetBackfill(backfill=backfill.id))
+    after = app.call(GetBackfill(backfill=backfill.id))
     assert after.counts == {PartState.SUCCEEDED: 3, PartState.FAILED: 1}
-    failed = any_app.call(ListBackfillParts(backfill=backfill.id, state=PartState.FAILED)).items
+    failed = app.call(ListBackfillParts(backfill=backfill.id, state=PartState.FAILED)).items
     assert [part.partition for part in failed] == ["2026-01-30"]
 
 
@@ -209,28 +209,28 @@ def test_loops_at_once_ask_for_every_partition_once(any_app: App) -> None:
     )
 
 
-def test_nothing_left_to_do_is_finished_at_once(any_app: App) -> None:
-    a_run(any_app, "2026-01-30", PipelineRunState.SUCCEEDED)
+def test_nothing_left_to_do_is_finished_at_once(app: App) -> None:
+    a_run(app, "2026-01-30", PipelineRunState.SUCCEEDED)
 
-    backfill = a_backfill(any_app, span=None, partitions=("2026-01-30",))
-    advanced(any_app)
+    backfill = a_backfill(app, span=None, partitions=("2026-01-30",))
+    advanced(app)
 
-    after = any_app.call(GetBackfill(backfill=backfill.id))
+    after = app.call(GetBackfill(backfill=backfill.id))
     assert (after.state, after.counts) == (BackfillState.FINISHED, {PartState.SKIPPED: 1})
 
 
-def test_keys_are_all_run_unless_some_are_named(any_app: App) -> None:
+def test_keys_are_all_run_unless_some_are_named(app: App) -> None:
     graph = by_day(PartitionUnit.KEY, ("de", "fr", "it"))
 
-    everything = any_app.call(PreviewBackfill(graph=graph, newest_first=True))
-    some = any_app.call(PreviewBackfill(graph=graph, partitions=("fr", "fr")))
+    everything = app.call(PreviewBackfill(graph=graph, newest_first=True))
+    some = app.call(PreviewBackfill(graph=graph, partitions=("fr", "fr")))
 
     assert [part.partition for part in everything] == ["it", "fr", "de"]
     assert [part.partition for part in some] == ["fr"]
     with pytest.raises(Invalid, match="'es', which is no partition"):
-        any_app.call(PreviewBackfill(graph=graph, partitions=("es",)))
+        app.call(PreviewBackfill(graph=graph, partitions=("es",)))
     with pytest.raises(Invalid, match="which is no time"):
-        any_app.call(PreviewBackfill(graph=graph, span=DAYS))
+        app.call(PreviewBackfill(graph=graph, span=DAYS))
 
 
 @pytest.mark.parametrize(

@@ -70,12 +70,12 @@ def test_so_many_steps_use_the_same_at_once_whatever_run_they_are_of(any_app: Ap
     start(any_app, third)
 
 
-def test_a_worker_that_died_holds_no_place(any_app: App) -> None:
-    any_app.call(SetLimit(name="warehouse", at_once=1))
-    start(any_app, taken(any_app, 0))
-    clock_of(any_app).advance(timedelta(minutes=1))
+def test_a_worker_that_died_holds_no_place(app: App) -> None:
+    app.call(SetLimit(name="warehouse", at_once=1))
+    start(app, taken(app, 0))
+    clock_of(app).advance(timedelta(minutes=1))
 
-    start(any_app, taken(any_app, 1))
+    start(app, taken(app, 1))
 
 
 def test_so_many_steps_begin_within_a_span(any_app: App) -> None:
