@@ -242,10 +242,18 @@ class _StepWork(RunWork):
     def _ready(self, now: float) -> list[Part]:
         # As if there were no other steps: they are other processes', on other machines perhaps.
         graph = replace(self._run.graph, nodes=(self._node,))
-        is_whole = self._name == self._node.id
-        cpus = self._cpus if is_whole else sys.maxsize
-        parts = ready(graph, self._progress, now=now, cpus=cpus)
-        return [part for part in parts if is_whole or part.id == self._name]
+        if self._name != self._node.id:
+            parts = ready(graph, self._progress, now=now, cpus=sys.maxsize)
+            return [part for part in parts if part.id == self._name]
+        there = self._capacity
+        return ready(
+            graph,
+            self._progress,
+            now=now,
+            cpus=self._cpus,
+            memory_bytes=there.memory_bytes,
+            gpus=len(there.gpus),
+        )
 
     def _record(self, part: Part, number: int, outcome: Outcome, key: CacheKey | None) -> None:
         super()._record(part, number, outcome, key)

@@ -35,7 +35,7 @@ def train(rides: pl.DataFrame, fold: int, rate: float) -> float:
     return float(rides["x"].sum()) * rate + fold
 
 
-@ms.step(cpus=2)
+@ms.step(cpus=2, memory="64MB")
 def best(scores: list[float]) -> float:
     return max(scores)
 

@@ -35,7 +35,7 @@ import mainspring as ms
 def numbers(n: int) -> list[int]:
     return list(range(n))
 
-@ms.step(retries=3, retry_delay=2, retry_backoff=1.5, timeout="5m", cpus=4)
+@ms.step(retries=3, retry_delay=2, retry_backoff=1.5, timeout="5m", cpus=4, memory="1.5GB", gpus=1)
 def square(x: int) -> int:
     return x * x
 
@@ -303,3 +303,24 @@ def test_a_pipeline_that_waits_is_refused_with_the_reason() -> None:
 
     with pytest.raises(Invalid, match="flow:flow waits at wait, and another scheduler"):
         plan_of(graph, target="airflow", code="sha256:0", image="i", command="c")
+
+
+def test_memory_and_gpus_are_asked_for_where_they_can_be(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kfp, _ = export(capsys, "kfp")
+    argo = yaml.safe_load(export(capsys, "argo")[0])
+    [container] = yaml.safe_load(export(capsys, "kubernetes")[0])["spec"]["template"]["spec"][
+        "containers"
+    ]
+    _, said = export(capsys, "github")
+
+    [square] = [t for t in argo["spec"]["templates"] if t["name"] == "square"]
+    wanted = {
+        "requests": {"cpu": "4", "memory": "1431Mi"},
+        "limits": {"memory": "1431Mi", "nvidia.com/gpu": "1"},
+    }
+    assert square["container"]["resources"] == container["resources"] == wanted
+    assert 'square.set_memory_request("1431Mi").set_memory_limit("1431Mi")' in kfp
+    assert 'square.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(1)' in kfp
+    assert "memory and gpus: choose a runner" in said

@@ -144,6 +144,7 @@ def test_an_empty_list_has_no_items_and_the_run_goes_on(flow: Flow) -> None:
     assert flow.states(run)["halve"] == ["skipped"]
 
 
+@pytest.mark.slow
 def test_a_mapped_step_can_be_run_whole(flow: Flow) -> None:
     flow.write(SHAPES)
     run = begin(flow)

@@ -22,7 +22,7 @@ FAILED = 1
 STOPPED = 130
 
 
-@run.command()
+@run.command(short_help="Begin a run whose steps another scheduler has run.")
 @click.argument("pipeline")
 @click.option("--key", required=True, help="The scheduler's own name of this run.")
 @click.option("--scheduler", default="scheduler", help="Who will run the steps, such as airflow.")
@@ -70,7 +70,7 @@ def begin(
     session.show(begun, [begun.id])
 
 
-@run.command()
+@run.command(short_help="List the items of a mapped step.")
 @click.argument("step", metavar="RUN/STEP")
 @pass_session
 def items(session: Session, /, step: str) -> None:
@@ -83,7 +83,7 @@ def items(session: Session, /, step: str) -> None:
     session.show(found, [encode_text(found)])
 
 
-@run.command()
+@run.command(short_help="Run one step of a run that was handed on.")
 @click.argument("step", metavar="RUN/STEP")
 @click.option("--retry-here", is_flag=True, help="Try again as the pipeline says, in this process.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no log.")
@@ -105,7 +105,7 @@ def step(session: Session, /, step: str, retry_here: bool, quiet: bool) -> None:
         raise click.exceptions.Exit(code)
 
 
-@run.command()
+@run.command(short_help="End a run all of whose steps have ended.")
 @click.argument("run_id", metavar="RUN")
 @pass_session
 def finish(session: Session, /, run_id: str) -> None:

@@ -178,12 +178,15 @@ def _task(task: Task) -> list[str]:
 
 
 def _left_out(plan: Plan) -> list[str]:
+    notes = []
     if any(task.cpus > 1 for task in plan.tasks):
-        return [
+        notes.append(
             "cpus: carried as pool_slots, for a pool with as many slots as there are CPUs; an executor on "
             "Kubernetes wants them in executor_config"
-        ]
-    return []
+        )
+    if plan.asks_for_more:
+        notes.append("memory and gpus: choose workers that have them, by queue or executor_config")
+    return notes
 
 
 def _before(names: list[str]) -> str:

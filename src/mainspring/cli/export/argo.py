@@ -97,7 +97,9 @@ def _template(plan: Plan, task: Task) -> Manifest:
             # Argo's factor is a whole number.
             template["retryStrategy"]["backoff"]["factor"] = str(round(task.backoff))
     words = ["run", "step", f"{_RUN}/{name}"]
-    return template | {"container": container(plan, words, cpus=task.cpus)}
+    return template | {
+        "container": container(plan, words, cpus=task.cpus, memory=task.memory, gpus=task.gpus)
+    }
 
 
 def _tasks(plan: Plan) -> list[Manifest]:

@@ -205,6 +205,8 @@ def _left_out(plan: Plan) -> list[str]:
         notes.append("cpus: a job takes a whole runner; give it a runner that has them")
     if any(task.mapped for task in plan.tasks):
         notes.append("mapped steps: a matrix holds at most 256 items")
+    if plan.asks_for_more:
+        notes.append("memory and gpus: choose a runner that has them")
     if any(task.when for task in plan.tasks):
         notes.append("branches: a job is started for a skipped step too, which ends at once")
     if any(task.timeout_seconds is None for task in plan.tasks):

@@ -130,6 +130,8 @@ def _left_out(plan: Plan) -> list[str]:
         )
     if any(task.cpus > 1 for task in plan.tasks):
         notes.append("cpus: choose a runner that has them, by tags")
+    if plan.asks_for_more:
+        notes.append("memory and gpus: choose a runner that has them")
     if any(task.when for task in plan.tasks):
         notes.append("branches: a job is started for a skipped step too, which ends at once")
     return notes

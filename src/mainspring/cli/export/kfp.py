@@ -171,6 +171,12 @@ def _options(task: Task) -> list[str]:
         lines.append(f"{task.variable}.set_retry({told})")
     if task.cpus > 1:
         lines.append(f'{task.variable}.set_cpu_request("{task.cpus}").set_cpu_limit("{task.cpus}")')
+    if task.memory:
+        told = f'"{task.memory}"'
+        lines.append(f"{task.variable}.set_memory_request({told}).set_memory_limit({told})")
+    if task.gpus:
+        kind = 'set_accelerator_type("nvidia.com/gpu")'
+        lines.append(f"{task.variable}.{kind}.set_accelerator_limit({task.gpus})")
     return lines
 
 

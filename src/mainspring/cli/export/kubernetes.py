@@ -57,7 +57,14 @@ def _pod(plan: Plan) -> Manifest:
         words += ["--data", f"{name}={value}"]
     for name, each in plan.params.items():
         words += ["--param", f"{name}={json.dumps(each)}"]
-    main = container(plan, words, cpus=max(task.cpus for task in plan.tasks))
+    largest = max(plan.tasks, key=lambda task: task.memory_bytes)
+    main = container(
+        plan,
+        words,
+        cpus=max(task.cpus for task in plan.tasks),
+        memory=largest.memory,
+        gpus=max(task.gpus for task in plan.tasks),
+    )
     # The run goes by the Job: a pod that takes the place of a lost one goes on with the same run.
     label = "metadata.labels['batch.kubernetes.io/controller-uid']"
     main["env"].insert(0, {"name": "JOB", "valueFrom": {"fieldRef": {"fieldPath": label}}})

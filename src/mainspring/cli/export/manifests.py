@@ -11,7 +11,9 @@ _HOME = "/mainspring"
 Manifest = dict[str, Any]
 
 
-def container(plan: Plan, arguments: list[str], *, cpus: int = 1) -> Manifest:
+def container(
+    plan: Plan, arguments: list[str], *, cpus: int = 1, memory: str = "", gpus: int = 0
+) -> Manifest:
     """A container that runs one `mainspring` command on the home in the volume, with the least rights."""
     return {
         "image": plan.image,
@@ -26,13 +28,22 @@ def container(plan: Plan, arguments: list[str], *, cpus: int = 1) -> Manifest:
                 },
             },
         ],
-        "resources": {"requests": {"cpu": str(cpus)}},
+        "resources": _resources(cpus, memory, gpus),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
         },
         "volumeMounts": [{"name": "mainspring", "mountPath": _HOME}],
     }
+
+
+def _resources(cpus: int, memory: str, gpus: int) -> Manifest:
+    requests, limits = {"cpu": str(cpus)}, {}
+    if memory:
+        requests["memory"] = limits["memory"] = memory
+    if gpus:
+        limits["nvidia.com/gpu"] = str(gpus)
+    return {"requests": requests} | ({"limits": limits} if limits else {})
 
 
 def volumes() -> list[Manifest]:

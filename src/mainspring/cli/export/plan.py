@@ -13,6 +13,7 @@ from mainspring.kernel.schedules import Schedule
 GRACE_SECONDS = 120
 # What nodes that run no function of the user's are called: choices and waits.
 OURS = "mainspring:"
+_MEBIBYTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,13 @@ class Task:
     retry_on: tuple[str, ...]
     timeout_seconds: float | None
     cpus: int
+    memory_bytes: int
+    gpus: int
+
+    @property
+    def memory(self) -> str:
+        """The memory it uses as Kubernetes writes it; nothing if it doesn't say."""
+        return f"{-(-self.memory_bytes // _MEBIBYTE)}Mi" if self.memory_bytes else ""
 
     @property
     def limit_seconds(self) -> int | None:
@@ -82,6 +90,11 @@ class Plan:
         """The tasks that no other waits for: the end of the run waits for them."""
         waited = {name for task in self.tasks for name in task.upstream}
         return tuple(task for task in self.tasks if task.name not in waited)
+
+    @property
+    def asks_for_more(self) -> bool:
+        """Whether a task says how much memory or how many GPUs it uses."""
+        return any(task.memory_bytes or task.gpus for task in self.tasks)
 
     def task(self, name: str) -> Task:
         return next(task for task in self.tasks if task.name == name)
@@ -165,6 +178,8 @@ def _tasks(graph: Graph) -> tuple[Task, ...]:
             retry_on=node.retry_on,
             timeout_seconds=node.timeout_seconds,
             cpus=node.cpus,
+            memory_bytes=node.memory_bytes,
+            gpus=node.gpus,
         )
         for node in graph.nodes
         if not node.step.startswith(OURS)
