@@ -11,6 +11,8 @@ import pytest
 
 from mainspring.api.address import local_secrets
 from mainspring.app import App
+from mainspring.blobs.taking import Stamp
+from mainspring.datasets.checkout import checkout
 from mainspring.domain.actor import Role
 from mainspring.domain.run import Metric
 from mainspring.governance.requests import (
@@ -22,6 +24,7 @@ from mainspring.governance.requests import (
 )
 from mainspring.kernel.digests import Digest, digest_bytes
 from mainspring.kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from mainspring.quality.intake import add_data
 from mainspring.sdk.client import Client
 from mainspring.sdk.embedded import connect
 from mainspring.sdk.remote import RemoteClient
@@ -113,6 +116,30 @@ def test_nothing_is_bytes_too(client: Client) -> None:
     assert (client.blobs.size_bytes(digest), client.blobs.read(digest)) == (0, b"")
 
 
+def test_a_folder_goes_in_and_comes_out_as_it_was(client: Client, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for number in range(100):
+        path = folder / f"{number % 3}" / f"{number}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"%d" % (number // 2))
+    (folder / "large").write_bytes(bytes(range(256)) * 40_000)
+    (folder / "empty").mkdir()
+
+    version = add_data(client.call, client.blobs, "rides", folder).version
+    checkout(client.blobs, version, tmp_path / "out")
+
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*"))
+    assert (
+        sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*"))
+        == names
+    )
+    for name in names:
+        if (folder / name).is_file():
+            assert (tmp_path / "out" / name).read_bytes() == (folder / name).read_bytes()
+    again = add_data(client.call, client.blobs, "rides", folder)
+    assert (again.version, again.is_new) == (version, False)
+
+
 def test_bytes_that_there_are_not_are_not_found(client: Client) -> None:
     missing = Digest("sha256:" + "0" * 64)
 
@@ -164,12 +191,12 @@ def test_a_file_that_changes_while_it_is_sent_is_a_conflict(app: App, tmp_path: 
     path = tmp_path / "file"
     path.write_bytes(b"a" * 100)
     with served(create_app_on(app)) as url, RemoteClient(url) as client:
-        upload = client.blobs._upload  # type: ignore[attr-defined]  # to change the file in between
+        send = client.blobs._send  # type: ignore[attr-defined]  # to change the file in between
 
-        def changing(digest: Digest, stream: BytesIO) -> None:
-            upload(digest, stream)
-            path.write_bytes(b"b" * 101)
+        def changing(path: str, digest: Digest, stamp: Stamp) -> None:
+            Path(path).write_bytes(b"b" * 101)
+            send(path, digest, stamp)
 
-        client.blobs._upload = changing  # type: ignore[attr-defined]
+        client.blobs._send = changing  # type: ignore[attr-defined]
         with pytest.raises(Conflict, match="changed while"):
             client.blobs.put_file(path)

@@ -84,9 +84,12 @@ class RemoteBlobs:
 
     def _send(self, path: Path | str, digest: Digest, stamp: Stamp) -> None:
         with Path(path).open("rb") as stream:
-            self._wire.request("PUT", _path(digest), repeatable=False, content=_chunks(stream))
-            if Stamp.of(os.fstat(stream.fileno())) != stamp:
-                raise changed(path)
+            try:
+                self._wire.request("PUT", _path(digest), repeatable=False, content=_chunks(stream))
+            finally:
+                # Told first: that other bytes came than were announced is only what follows from it.
+                if Stamp.of(os.fstat(stream.fileno())) != stamp:
+                    raise changed(path)
 
     def put_bytes(self, data: bytes) -> Digest:
         digest = digest_bytes(data)
