@@ -101,7 +101,8 @@ class Node:
     A step that failed is tried again `retries` times, the n-th time after `retry_delay_seconds` times
     `retry_backoff` to the power n - 1; if `retry_on` names types of exceptions (`module.qualified_name`),
     after these only. `files` (patterns of the project's files), the variables `env` and `salt` are in the
-    cache key besides what the step's code reaches.
+    cache key besides what the step's code reaches. `cpus`, `memory_bytes` and `gpus` say what it uses of a
+    machine, `uses` what it shares with steps of all runs.
     """
 
     id: str
