@@ -80,6 +80,11 @@ class Settings:
         return folder / digest_bytes(self.url.encode())[7:23] if self.url else folder
 
     @property
+    def remotes_path(self) -> Path:
+        """What of remotes never changes, kept so that it travels once. Safe to delete."""
+        return self.home / "remotes"
+
+    @property
     def logs_path(self) -> Path:
         return self.home / "logs"
 

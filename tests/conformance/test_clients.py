@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from mainspring.api.address import local_secrets
 from mainspring.app import App
 from mainspring.blobs.taking import Stamp
 from mainspring.datasets.checkout import checkout
+from mainspring.datasets.requests import AddRemote
 from mainspring.domain.actor import Role
 from mainspring.domain.run import Metric
 from mainspring.governance.requests import (
@@ -136,8 +138,23 @@ def test_a_folder_goes_in_and_comes_out_as_it_was(client: Client, tmp_path: Path
     for name in names:
         if (folder / name).is_file():
             assert (tmp_path / "out" / name).read_bytes() == (folder / name).read_bytes()
-    again = add_data(client.call, client.blobs, "rides", folder)
+    again = client.add_data("rides", folder)
     assert (again.version, again.is_new) == (version, False)
+    assert not client.checkout("rides", tmp_path / "out")
+
+
+def test_what_is_pushed_by_one_is_pulled_by_another(tmp_path: Path) -> None:
+    with connect(tmp_path / "one") as one, connect(tmp_path / "two") as two:
+        one.add_data("rides", pl.DataFrame({"a": [1]}))
+        for each in (one, two):
+            with pytest.raises(NotFound, match="there is no remote"):
+                each.push()
+            each.call(AddRemote(name="shared", url=f"file://{tmp_path / 'remote'}"))
+
+        assert one.push().numbers == two.pull("rides").numbers == {"rides": (1,)}
+        assert two.dataset("rides").read().equals(pl.DataFrame({"a": [1]}))
+        with pytest.raises(NotFound, match="there is no remote 'other'"):
+            one.push(remote="other")
 
 
 def test_bytes_that_there_are_not_are_not_found(client: Client) -> None:

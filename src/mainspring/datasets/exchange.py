@@ -4,7 +4,7 @@ A version is told by a small object under `versions/`, named by its content and 
 is there before it, so a version that can be seen can be pulled; versions of two people stand side by side.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +14,16 @@ from mainspring.blobs.exchange import Exchange, Moved
 from mainspring.blobs.local import LocalBlobs
 from mainspring.blobs.object_store import Objects
 from mainspring.blobs.trees import read_manifest
-from mainspring.datasets.requests import AddDatasetVersion, ListDatasetVersions
+from mainspring.datasets.requests import (
+    AddDatasetVersion,
+    ListDatasets,
+    ListDatasetVersions,
+    ListRemotes,
+)
 from mainspring.domain.dataset import Column, DatasetVersion, DatasetVersionState, Remote
 from mainspring.kernel.codec import canonical, decode, digest_of
 from mainspring.kernel.digests import Digest, hex_part
-from mainspring.kernel.errors import Conflict, NotFound
+from mainspring.kernel.errors import Conflict, Invalid, NotFound
 
 Call = Callable[[Any], Any]
 """`App.call`; `Any`, since its answer's type comes from the request's."""
@@ -151,6 +156,37 @@ class RemoteVersions:
             object_count=moved.object_count,
             size_bytes=moved.size_bytes,
         )
+
+
+def remote_versions(call: Call, blobs: LocalBlobs, name: str | None, cache: Path) -> RemoteVersions:
+    """The versions on the remote of that name; on the only one, or `origin`, if none is named.
+
+    Raises `NotFound` if there is no such remote, `Invalid` if it isn't clear which is meant.
+    """
+    remotes: dict[str, Remote] = {each.name: each for each in call(ListRemotes())}
+    if not remotes:
+        raise NotFound(
+            "there is no remote",
+            code="no_remote",
+            hint="`mainspring remote add origin s3://BUCKET/PREFIX` adds one.",
+        )
+    if name is None and len(remotes) > 1 and "origin" not in remotes:
+        raise Invalid(f"which remote: {', '.join(remotes)}?", hint="Name one.")
+    chosen = name or ("origin" if "origin" in remotes else next(iter(remotes)))
+    if chosen not in remotes:
+        raise NotFound(f"there is no remote {chosen!r}", hint=f"There are {', '.join(remotes)}.")
+    return RemoteVersions(call, blobs, remotes[chosen], cache)
+
+
+def accepted_versions(call: Call, datasets: Sequence[str]) -> list[DatasetVersion]:
+    """The accepted versions of some datasets, or of all."""
+    names = datasets or [dataset.name for dataset in call(ListDatasets())]
+    return [
+        version
+        for name in names
+        for version in call(ListDatasetVersions(dataset=name, limit=_ALL_VERSIONS))
+        if version.state is DatasetVersionState.ACCEPTED
+    ]
 
 
 def _told(version: DatasetVersion) -> RemoteVersion:

@@ -2,10 +2,13 @@
 
 import difflib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from mainspring.blobs.port import BlobStore
+from mainspring.blobs.seen import SeenFolders
 from mainspring.domain.request import Request
 from mainspring.kernel.codec import convert
 from mainspring.kernel.errors import NotFound
@@ -14,7 +17,10 @@ from mainspring.operations.operation import Operation
 from mainspring.operations.table import BY_NAME
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from mainspring.pipelines.dataset import Dataset
+    from mainspring.quality.intake import IntakeResult
 
 T = TypeVar("T")
 
@@ -27,6 +33,8 @@ class Client(ABC):
     """
 
     blobs: BlobStore
+    seen: SeenFolders | None = None
+    """What folders of this machine looked like, where that is kept: an unchanged file is not read again."""
 
     @abstractmethod
     def call(self, request: Request[T]) -> T:
@@ -63,6 +71,35 @@ class Client(ABC):
             times=times_of(self.call, version.dataset),
             created_at=version.created_at,
         )
+
+    def add_data(
+        self, dataset: str, source: "str | Path | pl.DataFrame", *, note: str = ""
+    ) -> "IntakeResult":
+        """Add a file, folder or frame as the next version of a dataset; checked like any delivery.
+
+        Data that fails its checks is kept as a refused version: the result says so, and nothing is raised. Raises
+        `NotFound`, `Conflict` or `Invalid` for a source that is not there, changes meanwhile or can't be read.
+        """
+        from mainspring.quality.intake import add_data
+
+        given = Path(source) if isinstance(source, str) else source
+        return add_data(self.call, self.blobs, dataset, given, note=note, seen=self.seen)
+
+    def checkout(
+        self,
+        dataset: str,
+        folder: str | Path,
+        *,
+        number: int | None = None,
+        only: Sequence[str] = (),
+        force: bool = False,
+    ) -> bool:
+        """Write a version's files to a folder, as `mainspring data checkout` does; False if they were there already."""
+        from mainspring.datasets.checkout import checkout
+        from mainspring.datasets.requests import GetDatasetVersion
+
+        version = self.call(GetDatasetVersion(dataset=dataset, number=number))
+        return checkout(self.blobs, version, Path(folder), only=only, force=force, seen=self.seen)
 
     def __enter__(self) -> Self:
         return self

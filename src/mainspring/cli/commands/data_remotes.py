@@ -47,14 +47,14 @@ def push(
     """
     if number is not None and len(datasets) != 1:
         raise click.UsageError("--number goes with one dataset.")
+    from mainspring.datasets.exchange import accepted_versions
+
     with session.app() as app:
-        versions = [
-            version
-            for name in datasets or _all(app)
-            for version in _versions(app, name)
-            if number is None or version.number == number
-        ]
-        done = _on(app, remote).push([v for v in versions if v.state == "accepted" or number])
+        if number is None:
+            versions = accepted_versions(app.call, datasets)
+        else:
+            versions = [each for each in _versions(app, datasets[0]) if each.number == number]
+        done = _on(app, remote).push(versions)
     session.show(done, _lines(done, "sent to"))
 
 
@@ -175,23 +175,9 @@ def _repaired(app: "App", source: "RemoteVersions", digest: "Digest") -> bool:
 
 
 def _on(app: "App", name: str | None) -> "RemoteVersions":
-    from mainspring.datasets.exchange import RemoteVersions
-    from mainspring.datasets.requests import ListRemotes
-    from mainspring.kernel.errors import Invalid, NotFound
+    from mainspring.datasets.exchange import remote_versions
 
-    remotes = {each.name: each for each in app.call(ListRemotes())}
-    if not remotes:
-        raise NotFound(
-            "there is no remote",
-            code="no_remote",
-            hint="`mainspring remote add origin s3://BUCKET/PREFIX` adds one.",
-        )
-    chosen = name or ("origin" if "origin" in remotes else next(iter(remotes)))
-    if name is None and len(remotes) > 1 and "origin" not in remotes:
-        raise Invalid(f"which remote: {', '.join(remotes)}?", hint="Say it with --remote.")
-    if chosen not in remotes:
-        raise NotFound(f"there is no remote {chosen!r}", hint=f"There are {', '.join(remotes)}.")
-    return RemoteVersions(app.call, app.blobs, remotes[chosen], app.settings.home / "remotes")
+    return remote_versions(app.call, app.blobs, name, app.settings.remotes_path)
 
 
 def _all(app: "App") -> list[str]:
