@@ -107,17 +107,6 @@ def _sentence(event: Event, names: Names) -> Markup:
             return Markup("paused {}").format(link(links.to_service(name), name))
         case events.ServiceResumed(name=name):
             return Markup("resumed {}").format(link(links.to_service(name), name))
-        case events.DatasetVersionAdded(dataset=name, number=number, row_count=rows):
-            text = Markup("added {}").format(dataset_link(name, number))
-            return text + (f" with {rows:,} rows" if rows is not None else "")
-        case events.DatasetVersionRefused(dataset=name, number=number, failed_checks=failed):
-            return Markup("refused {}: {}").format(
-                dataset_link(name, number), _counted(len(failed), "failed check")
-            )
-        case events.CheckReportRecorded(dataset=name, number=number, passed=passed):
-            return Markup("checked {}: it {}").format(
-                dataset_link(name, number), "passed" if passed else "failed"
-            )
         case events.RowsQuarantined() | events.QuarantineReleased() | events.QuarantineDiscarded():
             return _about_quarantine(event)
         case events.SchemaAccepted(dataset=name, number=number):
@@ -131,11 +120,35 @@ def _sentence(event: Event, names: Names) -> Markup:
         case events.TrackingChanged(id=id_, what=what):
             return Markup("{} {}").format(what, _run(id_) if id_.startswith("run_") else id_)
     return (
-        _work(event, names)
+        _data(event)
+        or _work(event, names)
         or _registry(event)
         or _release(event, names)
         or Markup("{}").format(_spelt(type(event).__name__))
     )
+
+
+def _data(event: Event) -> Markup | None:
+    match event:
+        case events.DatasetVersionAdded(dataset=name, number=number, row_count=rows):
+            text = Markup("added {}").format(dataset_link(name, number))
+            return text + (f" with {rows:,} rows" if rows is not None else "")
+        case events.DatasetVersionRefused(dataset=name, number=number, failed_checks=failed):
+            return Markup("refused {}: {}").format(
+                dataset_link(name, number), _counted(len(failed), "failed check")
+            )
+        case events.DatasetVersionRemoved(dataset=name, number=number, used_by=models):
+            text = Markup("let go of the files of {}").format(dataset_link(name, number))
+            return text + (f", which made {', '.join(models)}" if models else "")
+        case events.RemoteAdded(remote=name, url=url):
+            return Markup("named the remote {}: {}").format(name, url)
+        case events.RemoteRemoved(remote=name):
+            return Markup("forgot the remote {}").format(name)
+        case events.CheckReportRecorded(dataset=name, number=number, passed=passed):
+            return Markup("checked {}: it {}").format(
+                dataset_link(name, number), "passed" if passed else "failed"
+            )
+    return None
 
 
 def _about_quarantine(
@@ -263,6 +276,7 @@ def _tone(event: Event | None) -> str:
             | events.RolloutAdvanced()
             | events.ServicePaused()
             | events.RowsQuarantined()
+            | events.DatasetVersionRemoved()
         ):
             return "warn"
     return "plain"
