@@ -20,6 +20,7 @@ from mainspring.pipelines.requests import (
     FindWork,
     GetPipelineRun,
     ListWaits,
+    LookAtWait,
     TakeRun,
 )
 from mainspring.testing.apps import an_app, clock_of, emitted
@@ -116,6 +117,22 @@ def test_a_run_that_waits_is_held_by_no_worker_and_goes_on_when_somebody_says_ye
     assert emitted(flow.app, RunParked)[0].why == "waits for approval: Is it fine?"
     told = [step.warning for step in flow.steps(ended) if step.node == "wait"]
     assert told == ["yes, by person:tester: looks good"]
+
+
+def test_a_worker_that_dies_right_after_it_heard_the_answer_loses_nothing(flow: Flow) -> None:
+    run = parked(flow)
+    flow.app.call(DecideWait(run=run.id))
+    lease = flow.app.call(TakeRun(holder="dead", run=run.id))
+    assert lease is not None
+    assert flow.app.call(LookAtWait(lease=lease, node="wait")).approved
+    clock_of(flow.app).advance(timedelta(minutes=1))
+
+    ended = worked(flow)
+
+    assert ended is not None
+    assert ended.state is PipelineRunState.SUCCEEDED
+    assert flow.states(ended)["wait"] == ["succeeded"]
+    assert (marks(flow, "before"), marks(flow, "published")) == (1, 1)
 
 
 def test_a_no_takes_the_other_branch(flow: Flow) -> None:
