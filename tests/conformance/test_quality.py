@@ -306,7 +306,9 @@ def test_a_delivery_is_compared_with_the_version_before(any_app: App) -> None:
     short = add(any_app, pl.DataFrame({"temp": [1.0] * 10}))
 
     assert silent.report is not None and short.report is not None
-    assert [r.observed for r in silent.report.blocking] == ["50.00% missing, 0.00% in the version before"]
+    assert [r.observed for r in silent.report.blocking] == [
+        "50.00% missing, 0.00% in the version before"
+    ]
     assert [r.observed for r in short.report.blocking] == ["10 rows, 100 before"]
 
 

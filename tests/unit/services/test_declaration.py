@@ -131,7 +131,10 @@ def test_what_is_left_out_keeps_its_default() -> None:
 def test_several_services_keep_their_order() -> None:
     text = LEAST + LEAST.replace("service.demand", "service.another")
 
-    assert [spec.name for spec in parse_declaration(text, folder=Path()).services] == ["demand", "another"]
+    assert [spec.name for spec in parse_declaration(text, folder=Path()).services] == [
+        "demand",
+        "another",
+    ]
 
 
 @pytest.mark.parametrize(
