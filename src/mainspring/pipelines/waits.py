@@ -74,14 +74,23 @@ def decide_wait(tx: Tx, request: DecideWait) -> Wait:
 
 
 def event_came(tx: Tx, wait: Wait, what: str) -> Wait:
-    """Record that the event that a run waits for has happened, for other use cases."""
-    run_of(tx, wait.run, locked=True)
-    return _decide(tx, wait, approved=True, by="event", note=what)
+    """Record that the event that a run waits for has happened, for other use cases.
+
+    What was decided otherwise since it was looked at, or belongs to a run that is over, stays as it is.
+    """
+    run = run_of(tx, wait.run, locked=True)
+    now = queries.wait(tx, wait.run, wait.node)
+    if now is None or now.is_decided or run.state.is_final:
+        return now or wait
+    return _decide(tx, now, approved=True, by="event", note=what)
 
 
 def park_run(tx: Tx, request: ParkRun) -> bool:
     """Give a run up until what it waits for is there; decided in one transaction with giving it up."""
     run = held_run(tx, request.lease)
+    if run.cancel_requested:
+        # Its worker is to end it, and a run that nobody holds would never hear of it.
+        return False
     left = [w for w in queries.waits_of(tx, run=run.id, limit=_MANY) if not w.is_decided]
     if queries.is_woken(tx, run.id) or not left:
         return False

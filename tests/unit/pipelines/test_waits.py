@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,8 +22,10 @@ from mainspring.pipelines.requests import (
     GetPipelineRun,
     ListWaits,
     LookAtWait,
+    ParkRun,
     TakeRun,
 )
+from mainspring.pipelines.waits import event_came
 from mainspring.testing.apps import an_app, clock_of, emitted
 from mainspring.testing.flows import Flow
 from mainspring.testing.triggers import data_arrives
@@ -163,6 +166,34 @@ def test_a_loop_can_not_approve(flow: Flow) -> None:
 
     with pytest.raises(Denied):
         loop.call(DecideWait(run=run.id))
+
+
+def test_a_run_that_is_to_be_cancelled_is_not_parked_instead(flow: Flow) -> None:
+    run = parked(flow)
+    flow.app.call(DecideWait(run=run.id))
+    lease = flow.app.call(TakeRun(holder="worker", run=run.id))
+    assert lease is not None
+    flow.app.call(CancelRun(run=run.id))
+
+    assert not flow.app.call(ParkRun(lease=lease))
+
+    assert flow.app.call(GetPipelineRun(run=run.id)).state is PipelineRunState.RUNNING
+
+
+def test_an_event_changes_no_answer_that_was_given_before_it(app: App, tmp_path: Path) -> None:
+    flow = Flow(app, tmp_path / "project")
+    flow.write(LATER.format(how='event="data: rides", timeout="1h"'))
+    run = parked(flow)
+    (seen,) = app.call(ListWaits())
+    clock_of(app).advance(timedelta(hours=2))
+    assert worked(flow) is not None
+    late = replace(seen, approved=None)
+
+    with app.store.write(app.actor, "test") as tx:
+        event_came(tx, late, "rides has version 1")
+
+    (wait,) = app.call(ListWaits(run=run.id))
+    assert (wait.approved, wait.decided_by) == (False, "time")
 
 
 def test_a_run_that_waits_can_be_cancelled_and_then_waits_for_nothing(flow: Flow) -> None:
