@@ -11,7 +11,7 @@ from pathlib import Path
 from mainspring.blobs.folder import BlobFolder, write_all
 from mainspring.blobs.index import Piece, named, raw
 from mainspring.blobs.packs import Container
-from mainspring.blobs.taking import copy_digested, damaged, new_target
+from mainspring.blobs.taking import copy_digested, damaged, new_target, results
 from mainspring.kernel.digests import CHUNK_BYTES, Digest, parse_digest
 
 
@@ -37,8 +37,7 @@ def copy_out(
             pool.submit(_copy_one, folder, digest, path, target, replace=replace)
             for digest, path in (*rest, *again)
         ]
-        for future in futures:
-            future.result()
+        results(pool, futures)
 
 
 def _copy_packed(

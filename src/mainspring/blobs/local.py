@@ -13,7 +13,7 @@ from mainspring.blobs.cuts import keep_what_differs
 from mainspring.blobs.folder import BlobFolder, corrupt, write_all
 from mainspring.blobs.recipes import CUT_BYTES, Recipe
 from mainspring.blobs.small_files import put_small
-from mainspring.blobs.taking import Stamp, copy_whole, size_of
+from mainspring.blobs.taking import Stamp, copy_whole, results, size_of
 from mainspring.kernel.digests import CHUNK_BYTES, Digest, hex_part, parse_digest
 
 SMALL_BYTES = 1 << 20
@@ -61,8 +61,8 @@ class LocalBlobs(BlobFolder):
             futures = [
                 pool.submit(self._put_large, paths[at], near[at] if near else None) for at in rest
             ]
-            for at, future in zip(rest, futures, strict=True):
-                found[at] = future.result()
+            for at, taken in zip(rest, results(pool, futures), strict=True):
+                found[at] = taken
         return [each for each in found if each is not None]
 
     def put_again(self, digest: Digest, path: Path) -> None:

@@ -1,4 +1,7 @@
-"""What a folder looked like when it was last stored or laid out: an unchanged file need not be read again."""
+"""What a folder looked like when it was last stored or laid out: an unchanged file need not be read again.
+
+It is kept with its SHA-256 behind it, so that a file that a bit changed in counts as none.
+"""
 
 import hashlib
 import os
@@ -16,6 +19,7 @@ from mainspring.kernel.digests import Digest
 _TICK_NS = 100_000_000
 _COARSE_TICK_NS = 2_000_000_000
 _SECOND_NS = 1_000_000_000
+_DIGEST_BYTES = 32
 
 
 class SeenFile(msgspec.Struct, frozen=True, array_like=True):
@@ -56,11 +60,12 @@ class SeenFolders:
     def load(self, root: Path) -> SeenFolder:
         """What is known of a folder; nothing, if it was never seen."""
         absolute = os.path.realpath(root)
-        try:
-            seen = msgspec.msgpack.decode(self._path(absolute).read_bytes(), type=SeenFolder)
-        except (OSError, msgspec.MsgspecError):
-            return SeenFolder(root=absolute)
-        return seen if seen.root == absolute else SeenFolder(root=absolute)
+        seen = _read(self._path(absolute))
+        return seen if seen and seen.root == absolute else SeenFolder(root=absolute)
+
+    def lie_in(self, root: Path) -> bool:
+        """Whether this very folder is below another, which can't be stored then without changing."""
+        return self._home.resolve().is_relative_to(root.resolve())
 
     def save(self, seen: SeenFolder) -> None:
         """Remember a folder; a full disk or a folder that can't be written only makes the next look slower."""
@@ -70,23 +75,34 @@ class SeenFolders:
             handle, name = tempfile.mkstemp(dir=self._home, prefix="tmp-")
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(msgspec.msgpack.encode(seen))
+                    data = msgspec.msgpack.encode(seen)
+                    file.write(data + hashlib.sha256(data).digest())
                 os.replace(name, target)
             finally:
                 Path(name).unlink(missing_ok=True)
 
     def all(self) -> list[SeenFolder]:
         """Every folder that is known, by path."""
-        found = []
+        found: list[SeenFolder] = []
         with suppress(OSError):
-            for path in self._home.glob("*.seen"):
-                with suppress(OSError, msgspec.MsgspecError):
-                    found.append(msgspec.msgpack.decode(path.read_bytes(), type=SeenFolder))
+            found = [seen for path in self._home.glob("*.seen") if (seen := _read(path))]
         return sorted(found, key=lambda seen: seen.root)
 
     def _path(self, root: str) -> Path:
         name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
         return self._home / f"{name}.seen"
+
+
+def _read(path: Path) -> SeenFolder | None:
+    """What a file tells, if it is there and whole."""
+    with suppress(
+        OSError, ValueError
+    ):  # msgspec's errors and those of broken text are `ValueError`s
+        data = path.read_bytes()
+        body, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+        if hashlib.sha256(body).digest() == digest:
+            return msgspec.msgpack.decode(body, type=SeenFolder)
+    return None
 
 
 def _key(stamp: Stamp) -> tuple[int, int, int, int]:

@@ -3,11 +3,13 @@
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Conflict, Corrupt, Invalid
@@ -16,6 +18,7 @@ PART = ".mainspring-part"
 """The end of the name of what is not written whole yet; such files and folders are never stored."""
 _BLOCK_BYTES = 8 << 20
 _STEP_BYTES = 1 << 20
+T = TypeVar("T")
 _NOT_HERE = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM)
 
 
@@ -117,11 +120,10 @@ def new_target(path: str, *, replace: bool) -> Iterator[int]:
 
     With `replace`, what is there is replaced in one go at the end; without, it is in the way: `Conflict`.
     """
-    folder, _, name = path.rpartition("/")
-    written = f"{folder}/.{name[:60]}{PART}" if replace else path
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if replace else os.O_EXCL)
+    # Not made of the file's name, of which two may begin alike, and which may be as long as names can be.
+    written = f"{path.rpartition('/')[0]}/.{secrets.token_hex(8)}{PART}" if replace else path
     try:
-        handle = os.open(written, flags, 0o666)
+        handle = os.open(written, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except FileExistsError as error:
         raise Conflict(
             f"{path} is there already",
@@ -138,6 +140,15 @@ def new_target(path: str, *, replace: bool) -> Iterator[int]:
     except BaseException:
         with suppress(FileNotFoundError):
             Path(written).unlink()
+        raise
+
+
+def results(pool: ThreadPoolExecutor, futures: Sequence[Future[T]]) -> list[T]:
+    """What all of them give; once one fails, or somebody interrupts, those that wait are not begun."""
+    try:
+        return [future.result() for future in futures]
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
         raise
 
 

@@ -76,7 +76,10 @@ def put_alone(
     check_storable(path.name)
     began_ns = time.time_ns()
     real = Path(os.path.realpath(path))
-    stamp = Stamp.of(real.stat())
+    status = real.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise _special(path)
+    stamp = Stamp.of(status)
     look = _Look(real, {path.name: stamp}, began_ns)
     entries, was_read = _put(blobs, look, seen or SeenFolder(root=str(path)), near)
     if was_read and Stamp.of(real.stat()) != stamp:
@@ -104,8 +107,7 @@ def lay_out(blobs: BlobStore, manifest: Manifest, target: Path, *, replace: bool
     A file that is there already is in the way, unless it may be replaced. Raises `Invalid` for a path that would leave
     the folder, `Corrupt` for bytes that changed.
     """
-    for path in (*(entry.path for entry in manifest.entries), *manifest.empty_folders):
-        check_relative(path)
+    check_paths(manifest)
     folders = {path.rpartition("/")[0] for path in (entry.path for entry in manifest.entries)}
     for folder in sorted({"", *folders, *manifest.empty_folders}):
         (target / folder).mkdir(parents=True, exist_ok=True)
@@ -134,11 +136,7 @@ def look_at(root: Path) -> tuple[dict[str, Stamp], list[str]]:
                     waiting.append(path + "/")
                     continue
                 if not stat.S_ISREG(status.st_mode):
-                    raise Invalid(
-                        f"{root / path} is not a regular file",
-                        code="special_file",
-                        hint="Links, sockets and devices are not kept; copy the real file in.",
-                    )
+                    raise _special(root / path)
                 _check_name(path)
                 files[path] = Stamp.of(status)
         if is_empty and folder:
@@ -165,10 +163,28 @@ def check_relative(path: str) -> None:
         )
 
 
+def check_paths(manifest: Manifest) -> None:
+    """Raise `Invalid` if anything of a manifest would leave its folder, or be taken for what is not written whole yet."""
+    for path in (*(entry.path for entry in manifest.entries), *manifest.empty_folders):
+        check_relative(path)
+        if PART in path:
+            _check_finished(path)
+
+
 def check_storable(path: str) -> None:
     """Raise `Invalid` for a name that could not be laid out again, before a byte is stored."""
     _check_name(path)
     check_relative(path)
+    _check_finished(path)
+
+
+def _check_finished(path: str) -> None:
+    if any(part.endswith(PART) for part in path.split("/")):
+        raise Invalid(
+            f"{path!r} has the name of an unfinished checkout",
+            code="bad_path",
+            hint=f"Names that end in {PART} are not kept; rename it.",
+        )
 
 
 def _check_name(path: str) -> None:
@@ -183,6 +199,14 @@ def _check_name(path: str) -> None:
         ) from None
     if "\\" in path:
         check_relative(path)
+
+
+def _special(path: Path) -> Invalid:
+    return Invalid(
+        f"{path} is not a regular file",
+        code="special_file",
+        hint="Links, sockets and devices are not kept; copy the real file in.",
+    )
 
 
 def _put(

@@ -1,22 +1,24 @@
 """Laying a version out as files again, in a new folder or over another version."""
 
+import errno
+import fcntl
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from glob import escape as glob_escape
 from pathlib import Path, PurePosixPath
 
 from mainspring.blobs.port import BlobStore
 from mainspring.blobs.seen import SeenFolder, SeenFolders
 from mainspring.blobs.taking import PART, Stamp
-from mainspring.blobs.trees import check_relative, lay_out, look_at, read_manifest
+from mainspring.blobs.trees import check_paths, lay_out, look_at, read_manifest
 from mainspring.datasets.folders import now
 from mainspring.domain.dataset import DatasetVersion, DatasetVersionState, Manifest
 from mainspring.kernel.digests import Digest
-from mainspring.kernel.errors import Conflict, Invalid, NotFound
+from mainspring.kernel.errors import Conflict, Invalid, MainspringError, NotFound, Unavailable
 
 _NAMED = 5
 _LEFTOVER_SECONDS = 86400.0
@@ -45,18 +47,21 @@ def checkout(
             hint=f"`mainspring data log {version.dataset}` shows the versions that are there.",
         )
     manifest = _chosen(read_manifest(blobs, version.manifest), only)
-    for entry in manifest.entries:
-        check_relative(entry.path)
+    check_paths(manifest)
     _refuse_clashes(manifest, target)
     known = seen.load(target) if seen is not None else SeenFolder(root=str(target))
     began_ns = time.time_ns()
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise Conflict(f"{target} is not a folder", code="target_occupied")
-    if target.is_dir() and any(target.iterdir()):
-        is_changed = _update(blobs, manifest, target, known, keep_others=bool(only), force=force)
-    else:
-        _write_new(blobs, manifest, target)
-        is_changed = True
+    with _writing(target):
+        if target.is_dir() and any(target.iterdir()):
+            with _alone(target):
+                is_changed = _update(
+                    blobs, manifest, target, known, keep_others=bool(only), force=force
+                )
+        else:
+            _write_new(blobs, manifest, target)
+            is_changed = True
     if seen is not None and not only:
         known.dataset, known.number = version.dataset, version.number
         known.manifest = version.manifest
@@ -108,10 +113,11 @@ def _glob(path: str, pattern: str) -> bool:
 def _write_new(blobs: BlobStore, manifest: Manifest, target: Path) -> None:
     """Write to a folder beside the target, which then takes its place."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in target.parent.glob(f".{glob_escape(target.name)}-*{PART}"):
-        if leftover.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
-            shutil.rmtree(leftover, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=PART, dir=target.parent))
+    # What comes after a long name has to find room in the 255 bytes that a name may have.
+    prefix = f".{target.name[:40]}-"
+    for leftover in target.parent.glob(f"{glob_escape(prefix)}*{PART}"):
+        _clear_if_old(leftover)
+    temporary = Path(tempfile.mkdtemp(prefix=prefix, suffix=PART, dir=target.parent))
     try:
         lay_out(blobs, manifest, temporary)
         temporary.chmod(0o755)
@@ -121,9 +127,54 @@ def _write_new(blobs: BlobStore, manifest: Manifest, target: Path) -> None:
             raise Conflict(
                 f"{target} was filled by somebody else meanwhile", code="target_occupied"
             ) from error
-        raise Invalid(f"{target} can't be written: {error.strerror}") from error
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """Say what is wrong with a target that can't be written."""
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(error, target) from error
+
+
+def _unwritable(error: OSError, target: Path) -> MainspringError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Unavailable(
+            f"the disk that holds {target} is full",
+            code="disk_full",
+            hint="Free some space; the same command goes on from there.",
+        )
+    what = target if error.filename is None else os.fsdecode(error.filename)
+    if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
+        return Conflict(
+            f"a folder and a file would stand in one place: {what}",
+            code="target_occupied",
+            hint="Check out elsewhere, or all of the version.",
+        )
+    return Invalid(f"{what} can't be written: {error.strerror}", code="unwritable")
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Wait for other checkouts of the same folder."""
+    handle = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _clear_if_old(leftover: Path) -> None:
+    """Remove the folder of a checkout that died; a young one may be another's work."""
+    with suppress(FileNotFoundError):
+        if leftover.lstat().st_mtime < time.time() - _LEFTOVER_SECONDS:
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _update(
@@ -144,8 +195,11 @@ def _update(
         _refuse_loss(blobs, target, there, [*gone, *(e.path for e in write if e.path in there)])
     _, empty = look_at(target)
     missing = [folder for folder in manifest.empty_folders if not (target / folder).is_dir()]
-    for leftover in target.rglob(f".*{PART}"):
-        leftover.unlink(missing_ok=True)
+    for leftover in list(target.rglob(f".*{PART}")):
+        if leftover.is_dir() and not leftover.is_symlink():
+            _clear_if_old(leftover)
+        else:
+            leftover.unlink(missing_ok=True)
     for path in gone:
         (target / path).unlink(missing_ok=True)
         _drop_empty_folders(target, path)
@@ -183,17 +237,21 @@ def _drop_empty_folders(target: Path, path: str) -> None:
 
 
 def _refuse_clashes(manifest: Manifest, target: Path) -> None:
-    """Raise `Conflict` if names that the file system takes for one would overwrite each other."""
+    """Raise `Conflict` if names that the file system takes for one would overwrite each other or be mixed."""
+    paths = [*(entry.path for entry in manifest.entries), *manifest.empty_folders]
+    parents = {path.rpartition("/")[0] for path in paths}
+    # Of `Cats/a` and `cats/b` the folders clash, and may do so at any depth.
+    parents |= {str(above) for path in parents for above in PurePosixPath(path).parents}
     folded: dict[str, str] = {}
     clashes = [
-        (folded[entry.path.casefold()], entry.path)
-        for entry in manifest.entries
-        if folded.setdefault(entry.path.casefold(), entry.path) != entry.path
+        (folded[path.casefold()], path)
+        for path in (*paths, *sorted(parents))
+        if folded.setdefault(path.casefold(), path) != path
     ]
     if clashes and _ignores_case(target):
         one, two = clashes[0]
         raise Conflict(
-            f"{one} and {two} would be one file: the file system of {target} ignores case",
+            f"{one} and {two} would be one: the file system of {target} ignores case",
             code="names_clash",
             hint="Check out on another file system, or only some of the files.",
         )

@@ -45,7 +45,16 @@ class FolderStatus:
 def take(
     blobs: BlobStore, source: Path, seen: SeenFolders | None, before: DatasetVersion | None
 ) -> Manifest:
-    """Store a file or folder as what may be the next version after `before`; raises as `store_source` does."""
+    """Store a file or folder as what may be the next version after `before`.
+
+    Raises `Invalid` for one that holds the home folder, and as `store_source` does.
+    """
+    if seen is not None and seen.lie_in(source):
+        raise Invalid(
+            f"{source} holds the home folder of Mainspring itself",
+            code="holds_home",
+            hint="Add the folders beside it, or keep the home elsewhere (--home, MAINSPRING_HOME).",
+        )
     known = seen.load(source) if seen is not None else None
     near: dict[str, Digest] = {}
     if before is not None and (known is None or not known.files):

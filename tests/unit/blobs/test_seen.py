@@ -106,3 +106,22 @@ def test_two_folders_are_remembered_apart(blobs: LocalBlobs, folder: Path, tmp_p
 
     assert [each.root for each in seen.all()] == [str(folder), str(other)]
     assert seen.load(other).files.keys() == {"0.bin"}
+
+
+def test_a_bit_that_changed_in_what_was_seen_only_costs_reading_again(
+    blobs: LocalBlobs, folder: Path, tmp_path: Path
+) -> None:
+    seen = SeenFolders(tmp_path / "seen")
+    first, _ = put(blobs, folder, seen)
+    (path,) = (tmp_path / "seen").iterdir()
+    whole = path.read_bytes()
+
+    for at in range(0, len(whole) * 8, 5):
+        broken = bytearray(whole)
+        broken[at // 8] ^= 1 << at % 8
+        path.write_bytes(broken)
+        assert not seen.load(folder).files
+        assert not seen.all()
+
+    path.write_bytes(whole[:100])
+    assert put(blobs, folder, seen)[0] == first
