@@ -3,15 +3,18 @@
 import base64
 import hmac
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mainspring.app import App
 from mainspring.blobs.trees import put_manifest
+from mainspring.datasets.requests import RemoveDatasetVersion
 from mainspring.domain.dataset import Manifest
 from mainspring.domain.event import IncidentOpened, RunRequested, TriggerCalled, TriggerChanged
 from mainspring.domain.monitor import IncidentKind
+from mainspring.domain.partition import Partitions, PartitionUnit
 from mainspring.domain.pipeline import PipelineRunState
 from mainspring.domain.trigger import CatchUp, CauseKind, CauseState, Source, TriggerMode
 from mainspring.governance.requests import ListAuditEntries
@@ -432,6 +435,91 @@ def test_a_run_that_can_t_be_asked_for_leaves_everything_waiting(app: App) -> No
     data_arrives(app, 0)
     assert app.call(FireTrigger(name="nightly")) is not None
     assert status_of(app).trigger.error is None
+
+
+def test_what_no_run_can_be_made_of_is_skipped_and_holds_up_nothing(any_app: App) -> None:
+    partitions = Partitions(parameter="part", unit=PartitionUnit.KEY, keys=("north", "south"))
+    source = Source(kind=CauseKind.FILE, subject="/in/*")
+    a_trigger(
+        any_app,
+        source,
+        graph=replace(a_graph(part=""), partitions=partitions),
+        params={"part": "${name}"},
+        mode=TriggerMode.EACH,
+    )
+    files = tuple(
+        FoundFile(
+            path=f"/in/{name}", size_bytes=1, modified_ns=1, changed_at=clock_of(any_app).now()
+        )
+        for name in ("nowhere", "south")
+    )
+    any_app.call(ReportFiles(name="nightly", source=str(source), files=files))
+
+    first = any_app.call(FireTrigger(name="nightly"))
+    then = any_app.call(FireTrigger(name="nightly"))
+
+    assert first is None
+    assert then is not None
+    assert then.partition == "south"
+    skipped, ran = causes(any_app)
+    assert (skipped.state, ran.state) == (CauseState.SKIPPED, CauseState.RAN)
+    assert skipped.reason == "part is 'nowhere', which is no partition"
+    with pytest.raises(Invalid, match="which is no partition"):
+        any_app.call(CallTrigger(name="nightly", values={"name": "east"}))
+
+
+def test_data_that_was_removed_before_its_run_is_skipped(app: App) -> None:
+    a_trigger(app, RIDES, graph=a_graph("rides"), mode=TriggerMode.EACH)
+    data_arrives(app, 1)
+    second = data_arrives(app, 2)
+    collected(app)
+    app.call(RemoveDatasetVersion(dataset="rides", number=1, why="a mistake"))
+
+    first = app.call(FireTrigger(name="nightly"))
+    then = app.call(FireTrigger(name="nightly"))
+
+    assert first is None
+    assert then is not None
+    assert then.inputs == {"rides": second.id}
+    assert causes(app)[0].reason == "rides has version 1, and that can't be read any more"
+
+
+def test_a_file_that_is_told_of_just_after_a_pause_is_not_lost(app: App) -> None:
+    source = Source(kind=CauseKind.FILE, subject="/in/*")
+    a_trigger(app, source)
+    app.call(PauseTrigger(name="nightly"))
+    file = FoundFile(path="/in/a", size_bytes=1, modified_ns=1, changed_at=clock_of(app).now())
+
+    count = app.call(ReportFiles(name="nightly", source=str(source), files=(file,)))
+
+    assert count == 1
+    assert fired(app) is None
+    app.call(ResumeTrigger(name="nightly"))
+    assert fired(app) is not None
+
+
+def test_a_secret_counts_no_more_once_no_webhook_is_waited_for(app: App) -> None:
+    a_trigger(app, Source(kind=CauseKind.WEBHOOK))
+    secret = app.call(NewTriggerSecret(name="nightly"))
+    call = HookCall(body="{}", headers={"x-hub-signature-256": signature_of(secret, "{}")})
+    app.call(CheckHook(name="nightly", call=call))
+    a_trigger(app, DAILY)
+
+    with pytest.raises(Denied, match="not signed"):
+        app.call(ReceiveHook(name="nightly", call=call))
+
+    assert not causes(app)
+
+
+def test_a_webhook_takes_a_body_with_what_no_database_keeps(any_app: App) -> None:
+    a_trigger(any_app, Source(kind=CauseKind.WEBHOOK))
+    secret = any_app.call(NewTriggerSecret(name="nightly"))
+    body = r'{"nul": "a\u0000b", "half": "\ud800"}'
+    call = HookCall(body=body, headers={"x-hub-signature-256": signature_of(secret, body)})
+
+    cause = any_app.call(ReceiveHook(name="nightly", call=call))
+
+    assert (cause.values["body.nul"], cause.values["body.half"]) == ("a\ufffdb", "?")
 
 
 def test_a_call_by_hand_gives_the_values_that_parameters_need(app: App) -> None:

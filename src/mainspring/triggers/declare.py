@@ -3,12 +3,13 @@
 import secrets
 
 from mainspring.domain.event import TriggerChanged
-from mainspring.domain.trigger import CauseKind, Trigger
+from mainspring.domain.trigger import Trigger
 from mainspring.kernel.codec import digest_of
 from mainspring.kernel.errors import Invalid, NotFound
 from mainspring.store.tx import Tx
 from mainspring.triggers import queries
 from mainspring.triggers.collect import EVENTS_AT_ONCE, TIMES_AT_ONCE, look_on
+from mainspring.triggers.hooks import waits_for_webhook
 from mainspring.triggers.requests import (
     ApplyTrigger,
     DeleteTrigger,
@@ -85,7 +86,7 @@ def delete_trigger(tx: Tx, request: DeleteTrigger) -> None:
 def new_trigger_secret(tx: Tx, request: NewTriggerSecret) -> str:
     """Raises `Invalid` for a trigger that waits for no webhook."""
     trigger = trigger_of(tx, request.name, locked=True)
-    if all(source.kind is not CauseKind.WEBHOOK for source in trigger.spec.on):
+    if not waits_for_webhook(trigger):
         raise Invalid(
             f"the trigger {request.name} waits for no webhook",
             code="no_webhook",

@@ -9,12 +9,12 @@ from mainspring.domain.trigger import (
     CauseState,
     Trigger,
     TriggerMode,
-    filled,
 )
 from mainspring.pipelines.request_run import ask_for_run
 from mainspring.pipelines.requests import RequestRun
 from mainspring.store.tx import Tx
 from mainspring.triggers import queries
+from mainspring.triggers.fitting import params_of, unfit
 from mainspring.triggers.plan import Fire, decide
 from mainspring.triggers.requests import FireTrigger, NoteTriggerError
 from mainspring.triggers.state import seen_of, trigger_of
@@ -25,13 +25,20 @@ _LOOKED_THROUGH = 1_000
 
 
 def fire_trigger(tx: Tx, request: FireTrigger) -> PipelineRun | None:
-    """Decide on what is so now: two that ask at once get one run. Raises what asking for the run raises."""
+    """Decide on what is so now: two that ask at once get one run. Raises what asking for the run raises.
+
+    What no run can be made of is skipped instead, and the next look decides on what is left.
+    """
     trigger = trigger_of(tx, request.name, locked=True)
     decision = decide(seen_of(tx, trigger), tx.now)
     if not isinstance(decision, Fire):
         return None
     first, last = decision.first, decision.last
     causes, count = queries.causes_between(tx, request.name, first, last, newest=_LOOKED_THROUGH)
+    if reasons := unfit(tx, trigger, causes):
+        for cause, reason in reasons.items():
+            queries.skip(tx, cause, reason)
+        return None
     run = ask_for_run(
         tx,
         _request_of(tx, trigger, causes, count),
@@ -54,12 +61,11 @@ def note_trigger_error(tx: Tx, request: NoteTriggerError) -> None:
 
 def _request_of(tx: Tx, trigger: Trigger, causes: list[Cause], count: int) -> RequestRun:
     spec = trigger.spec
-    values = causes[-1].values
     return RequestRun(
         pipeline=spec.pipeline,
         graph=trigger.graph,
         inputs=_inputs(tx, trigger, causes),
-        params={name: filled(value, values) for name, value in spec.params.items()},
+        params=params_of(trigger, causes[-1].values),
         project=trigger.project,
         environment=trigger.environment,
         why=why_of(trigger, causes, count),

@@ -17,6 +17,7 @@ from mainspring.kernel.errors import Denied, Invalid
 from mainspring.store.tx import Tx
 from mainspring.triggers import queries
 from mainspring.triggers.events import values_at
+from mainspring.triggers.fitting import params_of
 from mainspring.triggers.requests import CallTrigger, CheckHook, HookCall, ReceiveHook
 from mainspring.triggers.state import trigger_of
 
@@ -40,15 +41,20 @@ def call_trigger(tx: Tx, request: CallTrigger) -> Cause:
             code="no_such_value",
             hint=f"Give it one, as --value {missing[0]}=... does.",
         )
+    params_of(trigger, values)
     key = f"hand:{tx.new_id('cau')}"
     what = f"{tx.actor} asked for it"
     return _record(tx, trigger, CauseKind.HAND, key=key, what=what, values=values)
 
 
 def check_hook(tx: Tx, request: CheckHook) -> None:
-    """Raise `Denied`, in the same words whether there is no such trigger, no secret, or a wrong signature."""
+    """Raise `Denied`, in the same words whether there is no such trigger, no secret, or a wrong signature.
+
+    A secret counts while the trigger is declared to wait for a webhook.
+    """
     secret = queries.secret_of(tx, request.name)
-    if not secret or not _is_signed(tx, secret, request.call):
+    is_signed = bool(secret) and _is_signed(tx, secret, request.call)
+    if not is_signed or not waits_for_webhook(trigger_of(tx, request.name)):
         raise Denied(
             "the call is not signed with this trigger's secret",
             code="bad_signature",
@@ -69,9 +75,15 @@ def receive_hook(tx: Tx, request: ReceiveHook) -> Cause:
             code="no_such_value",
             hint="Its body is a JSON object that has this field, with text or a number.",
         )
+    params_of(trigger, values)
     what = f"webhook called, delivery {delivery}"
     key = f"call:{delivery}"
     return _record(tx, trigger, CauseKind.WEBHOOK, key=key, what=what, values=values)
+
+
+def waits_for_webhook(trigger: Trigger) -> bool:
+    """Whether a webhook is among what a trigger waits for."""
+    return any(source.kind is CauseKind.WEBHOOK for source in trigger.spec.on)
 
 
 def signature_of(secret: str, body: str) -> str:
@@ -134,7 +146,12 @@ def _fields(body: str) -> dict[str, str]:
     if not isinstance(read, dict):
         return {}
     return {
-        f"body.{name}": value if isinstance(value, str) else json.dumps(value)
+        f"body.{_storable(name)}": _storable(value if isinstance(value, str) else json.dumps(value))
         for name, value in read.items()
         if isinstance(value, str | int | float | bool)
     }
+
+
+def _storable(text: str) -> str:
+    """JSON may spell what no database takes as text: NULs, and halves of characters."""
+    return text.encode(errors="replace").decode().replace("\0", "\ufffd")

@@ -13,10 +13,13 @@ from mainspring.triggers.state import trigger_of
 
 
 def report_files(tx: Tx, request: ReportFiles) -> int:
-    """Count those that came since the source was declared, each content of each once."""
+    """Count those that came since the source was declared, each content of each once.
+
+    A trigger that was paused since they were found keeps them waiting: whoever found them tells of them once.
+    """
     trigger = trigger_of(tx, request.name, locked=True)
     source = _source(trigger, request.source)
-    if source is None or trigger.paused:
+    if source is None:
         return 0
     since = trigger.since[request.source]
     new = [file for file in request.files if file.changed_at >= since]

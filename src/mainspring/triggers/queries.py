@@ -175,6 +175,15 @@ def settle(tx: Tx, trigger: str, first: int, last: int, *, run: RunId, state: Ca
     )
 
 
+def skip(tx: Tx, cause: int, reason: str) -> None:
+    """Say why no run came of what waits."""
+    tx.execute(
+        update(causes)
+        .where(causes.c.id == cause, causes.c.state == CauseState.WAITING.value)
+        .values(state=CauseState.SKIPPED.value, decided_at=tx.now, reason=reason)
+    )
+
+
 def list_causes(
     tx: Tx,
     *,

@@ -132,7 +132,8 @@ class ReportCommit(Request[bool], frozen=True, kw_only=True):
 class FireTrigger(Request[PipelineRun | None], frozen=True, kw_only=True):
     """Ask for the run that a trigger is due to ask for; None if, by now, it isn't.
 
-    The run and what becomes of its causes are recorded together.
+    The run and what becomes of its causes are recorded together. What no run can be made of (it names no
+    partition, or data that was removed) is skipped, and gives None too: ask again for what waits behind it.
     """
 
     name: str
