@@ -7,6 +7,7 @@ transfer that was killed left nothing wrong and goes on where it was; and two at
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -21,11 +22,12 @@ from mainspring.blobs.object_store import Objects
 from mainspring.blobs.packs import PackWriter
 from mainspring.blobs.recipes import CUT_BYTES, Recipe, decode_recipe, encode_recipe
 from mainspring.kernel.digests import Digest, digest_stream, hex_part
-from mainspring.kernel.errors import Corrupt, NotFound
+from mainspring.kernel.errors import Corrupt, NotFound, Unavailable
 
 _PACK_BYTES = 32 << 20
 _LOCAL_PACK_BYTES = 256 << 20
 _AT_ONCE = 4
+_INDEX_NAME = re.compile(r"[0-9a-f]{40}")
 # So many bytes are asked for in one go from one pack.
 _FETCH_BYTES = 16 << 20
 
@@ -131,9 +133,7 @@ class Exchange:
                         f"{self._objects.url} has no bytes {digest}", code="blob_missing"
                     )
                 name, found = place
-                span = (found.offset, found.length)
-                (data,) = self._objects.get_ranges(f"packs/{name}", [span])
-                file.write(data)
+                file.write(self._get((name, [found]))[0][1])
         with target.open("rb") as stream:
             if digest_stream(stream) != digest:
                 raise _bad(self._objects, digest)
@@ -165,19 +165,34 @@ class Exchange:
     def _get(self, asked: tuple[str, list[Piece]]) -> list[tuple[Piece, bytes]]:
         name, pieces = asked
         spans = [(piece.offset, piece.length) for piece in pieces if piece.length]
-        found = iter(self._objects.get_ranges(f"packs/{name}", spans) if spans else ())
+        found = iter(self._ranges(f"packs/{name}", spans) if spans else ())
         answer = [(piece, next(found) if piece.length else b"") for piece in pieces]
         for piece, data in answer:
             if hashlib.sha256(data).digest() != piece.digest:
                 raise _bad(self._objects, named(piece.digest))
         return answer
 
+    def _ranges(self, name: str, spans: list[tuple[int, int]]) -> list[bytes]:
+        try:
+            return self._objects.get_ranges(name, spans)
+        except (ValueError, Unavailable) as error:
+            # Servers answer in many ways when they are asked for what lies behind the end.
+            if self._objects.size_bytes(name) >= max(start + length for start, length in spans):
+                raise
+            raise Corrupt(
+                f"{name} of {self._objects.url} is shorter than its index says",
+                code="remote_damaged",
+                hint="Push again from a machine that has the data; the damaged object may be deleted.",
+            ) from error
+
     # What is there.
 
     def _look(self) -> None:
         """Read the indexes that came since the last look."""
         self._cache.mkdir(parents=True, exist_ok=True)
+        # Anything else there is not ours: consoles leave markers of folders, file managers notes.
         names = [name.rpartition("/")[2] for name in self._objects.names("index/")]
+        names = [name for name in names if _INDEX_NAME.fullmatch(name)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             new = [name for name in names if name not in self._indexes]
             for name, index in zip(new, pool.map(self._index, new), strict=True):

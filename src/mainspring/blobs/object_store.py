@@ -88,6 +88,13 @@ class Objects:
             return False
         return True
 
+    def size_bytes(self, name: str) -> int:
+        """How large an object is; raises `NotFound`."""
+        import obstore
+
+        with self._told(name):
+            return obstore.head(self._store, name)["size"]
+
     def get_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Parts of an object, each by its start and length; neighbours come in one request."""
         import obstore

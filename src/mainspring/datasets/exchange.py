@@ -13,7 +13,7 @@ from typing import Any
 from mainspring.blobs.exchange import Exchange, Moved
 from mainspring.blobs.local import LocalBlobs
 from mainspring.blobs.object_store import Objects
-from mainspring.blobs.trees import read_manifest
+from mainspring.blobs.trees import check_paths, read_manifest
 from mainspring.datasets.requests import (
     AddDatasetVersion,
     ListDatasets,
@@ -22,12 +22,13 @@ from mainspring.datasets.requests import (
 )
 from mainspring.domain.dataset import Column, DatasetVersion, DatasetVersionState, Remote
 from mainspring.kernel.codec import canonical, decode, digest_of
-from mainspring.kernel.digests import Digest, hex_part
-from mainspring.kernel.errors import Conflict, Invalid, NotFound
+from mainspring.kernel.digests import Digest, hex_part, parse_digest
+from mainspring.kernel.errors import Conflict, Corrupt, Invalid, NotFound
 
 Call = Callable[[Any], Any]
 """`App.call`; `Any`, since its answer's type comes from the request's."""
 _ALL_VERSIONS = 10_000
+_TOO_MANY = 2**63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,8 @@ class RemoteVersions:
     def pull(self, datasets: list[str]) -> Exchanged:
         """Fetch versions that are not here, oldest first; all datasets of the remote if none is named.
 
-        Raises `NotFound` for a dataset that the remote does not have, or bytes that it should have.
+        Raises `NotFound` for a dataset that the remote does not have, or bytes that it should have, and `Corrupt` for
+        what can't be as it says.
         """
         numbers: dict[str, tuple[int, ...]] = {}
         total = Moved()
@@ -124,10 +126,34 @@ class RemoteVersions:
                     f"{self._remote.url} has no dataset {dataset!r}",
                     hint="`mainspring data pull` without a name pulls all that is there.",
                 )
-            found += [
-                decode(self._objects.get(name), RemoteVersion, what="version") for name in names
-            ]
+            found += [self._read(name) for name in names if name.endswith(".json")]
         return sorted(found, key=lambda each: (each.created_at, each.number, each.manifest))
+
+    def _read(self, name: str) -> RemoteVersion:
+        """What an object tells; raises `Corrupt` for what no push wrote."""
+        try:
+            told = decode(self._objects.get(name), RemoteVersion, what="version")
+            for digest in (told.manifest, *([told.profile] if told.profile else [])):
+                parse_digest(digest)
+        except Invalid as error:
+            raise self._lie(name, error.message) from error
+        if not name.startswith(f"versions/{told.dataset}/"):
+            raise self._lie(name, f"it tells of {told.dataset!r}")
+        if told.created_at.tzinfo is None:
+            raise self._lie(name, "its time has no zone")
+        counts = (told.file_count, told.size_bytes, told.row_count or 0)
+        if not all(0 <= count < _TOO_MANY for count in counts):
+            raise self._lie(name, "it has more than there can be, or less than nothing")
+        if "\0" in told.note + told.created_by:
+            raise self._lie(name, "its note is no text")
+        return told
+
+    def _lie(self, what: str, why: str) -> Corrupt:
+        return Corrupt(
+            f"{what} of {self._remote.url} can't be right: {why}",
+            code="remote_damaged",
+            hint="Delete it there, and push again from a store that has the version.",
+        )
 
     def _manifests(self, dataset: str) -> set[Digest]:
         """Of the versions that are here, whatever became of them."""
@@ -140,10 +166,18 @@ class RemoteVersions:
         return {version.manifest for version in versions}
 
     def _in_steps(self, told: RemoteVersion) -> Iterator[list[Digest]]:
-        """The manifest first, then what it names."""
+        """The manifest first, then what it names; raises `Corrupt` for one that is not as it was told."""
         profile = [told.profile] if told.profile else []
         yield [told.manifest, *profile]
-        yield [entry.digest for entry in read_manifest(self._blobs, told.manifest).entries]
+        manifest = read_manifest(self._blobs, told.manifest)
+        what = f"version {told.number} of {told.dataset}"
+        if (told.file_count, told.size_bytes) != (len(manifest.entries), manifest.size_bytes):
+            raise self._lie(what, "its files are not as many or not as large as it says")
+        try:
+            check_paths(manifest)
+        except Invalid as error:
+            raise self._lie(what, error.message) from error
+        yield [entry.digest for entry in manifest.entries]
 
     def _needed(self, manifest: Digest, profile: Digest | None) -> list[Digest]:
         entries = [entry.digest for entry in read_manifest(self._blobs, manifest).entries]
