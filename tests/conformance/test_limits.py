@@ -11,6 +11,7 @@ from mainspring.domain.event import LimitChanged
 from mainspring.domain.pipeline import Limit, PipelineRun, PipelineRunState, StepState
 from mainspring.kernel.errors import Conflict, NotFound
 from mainspring.pipelines.requests import (
+    BeginRun,
     FindWork,
     FinishRun,
     FinishStep,
@@ -21,24 +22,27 @@ from mainspring.pipelines.requests import (
     SetLimit,
     StartStep,
     TakeRun,
+    TakeStep,
 )
 from mainspring.testing.apps import clock_of, emitted
 from mainspring.testing.triggers import a_graph
 
 
-def a_run(app: App, **differing: int) -> PipelineRun:
+def asked_for(app: App, **differing: int) -> RequestRun:
     graph = a_graph()
     graph = replace(graph, nodes=(replace(graph.nodes[0], uses="warehouse"),))
-    return app.call(
-        RequestRun(
-            pipeline="flow:flow",
-            graph=graph,
-            inputs={},
-            project=app.blobs.put_bytes(b"project"),
-            environment=app.blobs.put_bytes(b"environment"),
-            **differing,  # type: ignore[arg-type]
-        )
+    return RequestRun(
+        pipeline="flow:flow",
+        graph=graph,
+        inputs={},
+        project=app.blobs.put_bytes(b"project"),
+        environment=app.blobs.put_bytes(b"environment"),
+        **differing,  # type: ignore[arg-type]
     )
+
+
+def a_run(app: App, **differing: int) -> PipelineRun:
+    return app.call(asked_for(app, **differing))
 
 
 def taken(app: App, number: int) -> RunLease:
@@ -76,6 +80,25 @@ def test_a_worker_that_died_holds_no_place(app: App) -> None:
     clock_of(app).advance(timedelta(minutes=1))
 
     start(app, taken(app, 1))
+
+
+def test_a_process_of_another_scheduler_that_died_holds_no_place(any_app: App) -> None:
+    any_app.call(SetLimit(name="warehouse", at_once=1))
+
+    def begun(key: str) -> RunLease:
+        asked = asked_for(any_app)
+        run = any_app.call(BeginRun(asked=asked, key=key, scheduler="airflow"))
+        lease = any_app.call(TakeStep(run=run.id, step="work", holder=key))
+        assert lease is not None
+        return lease
+
+    start(any_app, begun("first"))
+    second = begun("second")
+    with pytest.raises(Conflict, match="1 steps that use warehouse"):
+        start(any_app, second)
+    clock_of(any_app).advance(timedelta(minutes=1))
+
+    start(any_app, second)
 
 
 def test_so_many_steps_begin_within_a_span(any_app: App) -> None:

@@ -88,11 +88,15 @@ class Partitions:
         start = first
         while start <= last:
             yield start
-            if self.unit is PartitionUnit.MONTH:
-                months = start.year * _MONTHS + start.month
-                start = start.replace(year=months // _MONTHS, month=months % _MONTHS + 1)
-            else:
-                start += steps[self.unit]
+            try:
+                if self.unit is PartitionUnit.MONTH:
+                    months = start.year * _MONTHS + start.month
+                    start = start.replace(year=months // _MONTHS, month=months % _MONTHS + 1)
+                else:
+                    start += steps[self.unit]
+            except (ValueError, OverflowError):
+                # The calendar ends with the year 9999.
+                return
 
     def _start(self, value: object) -> datetime:
         form = _FORMATS[self.unit]

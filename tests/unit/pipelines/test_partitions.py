@@ -86,3 +86,16 @@ def test_spans_of_every_unit_hold_both_their_ends() -> None:
     )
     with pytest.raises(Invalid, match="a Monday"):
         between(PartitionUnit.WEEK, "2026-01-27", "2026-02-02")
+
+
+@pytest.mark.parametrize(
+    ("unit", "last"),
+    [
+        (PartitionUnit.HOUR, "9999-12-31T23"),
+        (PartitionUnit.DAY, "9999-12-31"),
+        (PartitionUnit.WEEK, "9999-12-27"),
+        (PartitionUnit.MONTH, "9999-12"),
+    ],
+)
+def test_a_span_may_reach_to_the_calendar_s_end(unit: PartitionUnit, last: str) -> None:
+    assert Partitions(parameter="p", unit=unit).between(last, last) == (last,)
