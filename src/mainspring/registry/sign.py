@@ -17,7 +17,8 @@ def attach_signature(tx: Tx, request: AttachSignature) -> ModelVersion:
     """Keep a signature with the version that it is of; the same key's earlier one is replaced.
 
     Raises `Invalid` for one that is about other files or another name (`signature_mismatch`), or that a
-    trusted key should have made and did not (`signature_broken`).
+    trusted key should have made and did not (`signature_broken`), `Conflict` for one too many by keys that are
+    not trusted.
     """
     version = version_of(tx, request.model, request.number)
     bundle = statements.read_bundle(request.bundle)
@@ -36,7 +37,8 @@ def attach_signature(tx: Tx, request: AttachSignature) -> ModelVersion:
             code="signature_broken",
         )
     keys = {each.key for each in queries.attestations_of(tx, [version.id])[version.id]}
-    if len(keys - {bundle.key}) >= _MOST:
+    # Keys that nobody knows must not be able to keep out the one that counts.
+    if key is None and len(keys - {bundle.key}) >= _MOST:
         raise Conflict(f"the version has {_MOST} signatures, and may have no more")
     queries.attach(tx, version.id, bundle.key, request.bundle)
     tx.emit(

@@ -224,6 +224,17 @@ def test_a_version_takes_no_endless_number_of_signatures(app: App, tmp_path: Pat
         signed(app, version, a_key(tmp_path, "one-more", KeyKind.ED25519))
 
 
+def test_signatures_by_unknown_keys_keep_no_trusted_one_out(app: App, tmp_path: Path) -> None:
+    version, release = a_version(app), a_key(tmp_path)
+    trust(app, release)
+    for number in range(32):
+        signed(app, version, a_key(tmp_path, f"key{number}", KeyKind.ED25519))
+
+    found = signed(app, version, release).signing
+
+    assert (found.state, found.signed_by) == (SigningState.VERIFIED, ("release",))
+
+
 def changed(text: str, *path: object, to: object) -> str:
     whole = json.loads(text)
     place = whole
@@ -361,7 +372,7 @@ def test_a_diff_tells_who_signed(app: App, tmp_path: Path) -> None:
 
 
 def a_judged_version(app: App, **files: bytes) -> ModelVersion:
-    return app.call(RecordGateResults(version=a_version(app, **files).id, results=()))
+    return app.call(RecordGateResults(version=a_version(app, "demand", **files).id, results=()))
 
 
 def test_a_rollout_waits_for_a_signature(any_app: App, tmp_path: Path) -> None:
