@@ -1,5 +1,6 @@
 """From a trigger's table to the domain's value."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ _SAYS: dict[CauseKind, str] = {
     CauseKind.FILE: "file: FOLDER/*.csv",
     CauseKind.GIT: "git: REPOSITORY BRANCH",
 }
+_WITH_PASSWORD = re.compile(r"[A-Za-z0-9+.-]+://[^/@]*:[^/]*@")
 _WITH_DETAIL = (CauseKind.INCIDENT, CauseKind.GIT)
 
 
@@ -114,6 +116,13 @@ def _schedule(text: str, path: Keys, where: Where) -> Source:
 def _repository(text: str, folder: Path, path: Keys, where: Where) -> str:
     if text.startswith("-"):
         raise Invalid(f"{dotted(path)}: {text!r} is no repository", where=where(path))
+    if _WITH_PASSWORD.match(text):
+        raise Invalid(
+            f"{dotted(path)}: the repository's address holds a password, and would be shown wherever the trigger is",
+            code="password_in_address",
+            where=where(path),
+            hint="Leave it out, and give git on the controller's machine a credential helper or an SSH key.",
+        )
     # `host:path` and `scheme://` are addresses; all else is a folder.
     return text if ":" in text else str((folder.absolute() / text).resolve())
 

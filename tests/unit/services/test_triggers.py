@@ -129,3 +129,11 @@ def test_the_schema_for_editors_knows_triggers() -> None:
 
     assert set(parts["TriggerTable"]["properties"]) >= {"on", "mode", "budget", "catch_up"}
     assert parts["TriggerTable"]["additionalProperties"] is False
+
+
+def test_a_repository_s_password_is_refused_and_not_repeated() -> None:
+    with pytest.raises(MainspringError, match="holds a password") as caught:
+        declared(LEAST.replace("data: rides", "git: https://me:tiger-lily@host.example/a.git main"))
+
+    assert "tiger" not in f"{caught.value} {caught.value.hint} {caught.value.where}"
+    declared(LEAST.replace("data: rides", "git: ssh://git@host.example:22/a.git main"))
