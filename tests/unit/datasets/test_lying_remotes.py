@@ -133,7 +133,7 @@ def written(data: bytes) -> Change:
 def test_lies_are_told_and_nothing_is_taken_in(remote: Path, fresh: App, change: Change) -> None:
     change(remote)
 
-    with pytest.raises((Corrupt, NotFound), match="remote|not a manifest"):
+    with pytest.raises((Corrupt, NotFound), match=r"remote|not a manifest"):
         on(fresh, remote).pull([])
 
     assert fresh.call(ListDatasets()) == ()
