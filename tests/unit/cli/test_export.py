@@ -156,6 +156,18 @@ def test_values_reach_the_shell_as_values(
     assert gitlab["variables"]["PARAM_WORDS"]["expand"] is False
 
 
+def test_a_workflow_holds_values_and_names_that_yaml_reads_otherwise(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--param", 'words={"a": {"b": "c #d"}}', "--name", "daily: demand #1")
+
+    workflow = yaml.safe_load(export(capsys, "github", *options)[0])
+
+    env = workflow["jobs"]["begin"]["steps"][0]["env"]
+    assert workflow["name"] == "daily: demand #1"
+    assert env["PARAM_WORDS"] == """${{ inputs.words || '{"a": {"b": "c #d"}}' }}"""
+
+
 def test_a_file_that_was_exported_is_no_code_of_the_pipeline(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

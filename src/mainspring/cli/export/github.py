@@ -102,7 +102,7 @@ def write(plan: Plan) -> Written:
     source = _HEAD.format(
         pipeline=plan.pipeline,
         command=plan.command,
-        name=plan.name,
+        name=_quoted(plan.name),
         slug=plan.slug,
         schedule=schedule,
         inputs=_inputs(plan),
@@ -138,7 +138,9 @@ def _env(plan: Plan) -> str:
     lines = ["        env:"] if _given(plan) else []
     for name, default in _given(plan).items():
         otherwise = "" if name in plan.required else " || '{}'".format(default.replace("'", "''"))
-        lines.append(f"          {_variable(plan, name)}: ${{{{ inputs.{name}{otherwise} }}}}")
+        # Quoted, because a value may hold what YAML reads otherwise: `: ` and ` #`.
+        value = _quoted(f"${{{{ inputs.{name}{otherwise} }}}}")
+        lines.append(f"          {_variable(plan, name)}: {value}")
     return "".join(f"{line}\n" for line in lines)
 
 
