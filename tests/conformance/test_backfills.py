@@ -1,6 +1,7 @@
 """Backfills on both databases: what is run, how far it is, and stopping it."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from mainspring.backfills.requests import (
     Span,
     StartBackfill,
 )
+from mainspring.datasets.requests import RemoveDatasetVersion
 from mainspring.domain.backfill import Backfill, BackfillState, PartState, Reprocess
 from mainspring.domain.event import BackfillChanged
 from mainspring.domain.partition import Partitions, PartitionUnit
@@ -28,7 +30,7 @@ from mainspring.kernel.errors import Conflict, Invalid, NotFound
 from mainspring.pipelines.requests import GetPipelineRun, ListPipelineRuns, RequestRun
 from mainspring.reconcile.backfills import Backfills
 from mainspring.testing.apps import clock_of, emitted
-from mainspring.testing.triggers import a_graph, ended
+from mainspring.testing.triggers import a_graph, data_arrives, ended
 
 DAYS = Span(first="2026-01-30", last="2026-02-02")
 
@@ -57,7 +59,7 @@ def a_backfill(app: App, graph: Graph | None = None, **differing: Any) -> Backfi
     return app.call(
         StartBackfill(
             what=PreviewBackfill(**what),  # type: ignore[arg-type]
-            inputs={},
+            inputs=differing.pop("inputs", {}),
             project=app.blobs.put_bytes(b"project"),
             environment=app.blobs.put_bytes(b"environment"),
             **differing,
@@ -261,3 +263,23 @@ def test_a_run_of_a_pipeline_with_partitions_is_of_one(app: App) -> None:
         a_run(app, "today")
     with pytest.raises(NotFound, match="no backfill"):
         app.call(GetBackfill(backfill="bkf_1"))
+
+
+def test_data_that_can_t_be_read_is_refused_and_later_pauses_a_backfill(any_app: App) -> None:
+    version = data_arrives(any_app, 1)
+    graph = replace(
+        by_day(),
+        parameters=(*by_day().parameters, PipelineParameter(name="rides", is_dataset=True)),
+    )
+    with pytest.raises(Invalid, match="takes the datasets rides"):
+        a_backfill(any_app, graph)
+    backfill = a_backfill(any_app, graph, inputs={"rides": version.id})
+    any_app.call(RemoveDatasetVersion(dataset="rides", number=1, why="a mistake"))
+
+    advanced(any_app)
+
+    after = any_app.call(GetBackfill(backfill=backfill.id))
+    assert (after.state, after.counts) == (BackfillState.PAUSED, {PartState.WAITING: 4})
+    told = emitted(any_app, BackfillChanged)[-1].payload["what"]
+    assert str(told).startswith("paused: version 1 of rides")
+    assert not any_app.call(DueBackfills())

@@ -14,9 +14,9 @@ from mainspring.backfills.requests import (
 from mainspring.domain.backfill import Backfill, BackfillState, PartState
 from mainspring.domain.event import BackfillChanged
 from mainspring.domain.pipeline import PipelineRunState
-from mainspring.kernel.errors import Conflict
+from mainspring.kernel.errors import Conflict, Invalid, NotFound, Rejected
 from mainspring.pipelines.cancel import cancel_run
-from mainspring.pipelines.request_run import ask_for_run
+from mainspring.pipelines.request_run import ask_for_run, bound_datasets
 from mainspring.pipelines.requests import CancelRun, RequestRun
 from mainspring.store.tx import Tx
 
@@ -42,7 +42,11 @@ def advance_backfill(tx: Tx, request: AdvanceBackfill) -> Backfill:
     for number, ended in queries.ended_runs(tx, row.id):
         queries.change_part(tx, row.id, number, state=_ENDS[ended].value)
     if row.state == BackfillState.RUNNING:
-        _ask(tx, row)
+        if why_not := _unreadable(tx, row):
+            # For people to see, and to resume or cancel: trying again would fail for every partition, for ever.
+            _change(tx, row, BackfillState.PAUSED, f"paused: {why_not}")
+        else:
+            _ask(tx, row)
     counts = queries.counts(tx, row.id)
     is_left = counts.get(PartState.WAITING) or counts.get(PartState.ASKED)
     if not is_left and not BackfillState(row.state).is_over:
@@ -84,6 +88,17 @@ def _is_due(tx: Tx, row: Any) -> bool:
     if row.state == BackfillState.PAUSED:
         return not waiting and not asked
     return (waiting > 0 and asked < row.concurrency) or not (waiting or asked)
+
+
+def _unreadable(tx: Tx, row: Any) -> str | None:
+    """Why no run can read the data any more that all of them are to read; None if they can."""
+    if not queries.counts(tx, row.id).get(PartState.WAITING):
+        return None
+    try:
+        bound_datasets(tx, row.graph, row.inputs)
+    except (NotFound, Invalid, Rejected) as error:
+        return error.message
+    return None
 
 
 def _ask(tx: Tx, row: Any) -> None:

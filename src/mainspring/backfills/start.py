@@ -7,6 +7,7 @@ from mainspring.domain.backfill import Backfill, BackfillPart, BackfillState
 from mainspring.domain.event import BackfillChanged
 from mainspring.kernel.errors import Invalid, NotFound
 from mainspring.pipelines.binding import bound_params
+from mainspring.pipelines.request_run import bound_datasets
 from mainspring.store.tx import Tx
 
 
@@ -17,7 +18,7 @@ def preview_backfill(tx: Tx, request: PreviewBackfill) -> tuple[BackfillPart, ..
 
 
 def start_backfill(tx: Tx, request: StartBackfill) -> Backfill:
-    """Record what is to be run; raises `Invalid` for what no run could be asked for with."""
+    """Record what is to be run; raises what asking for its runs would raise."""
     found = preview_backfill(tx, request.what)
     graph = request.what.graph
     assert graph.partitions is not None
@@ -26,6 +27,7 @@ def start_backfill(tx: Tx, request: StartBackfill) -> Backfill:
             f"the parameter {graph.partitions.parameter} names the partition, and is given by the backfill"
         )
     bound_params(graph, {**request.params, graph.partitions.parameter: found[0].partition})
+    bound_datasets(tx, graph, request.inputs)
     for digest in (request.project, request.environment):
         if not tx.blobs.exists(digest):
             raise NotFound(f"there are no bytes {digest}", code="blob_missing", hint="Store them.")

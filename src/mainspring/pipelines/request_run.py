@@ -41,7 +41,7 @@ def ask_for_run(
         _check_idle(tx, request.service)
     params = bound_params(request.graph, request.params)
     partitions = request.graph.partitions
-    versions = _bound_datasets(tx, request.graph, request.inputs)
+    versions = bound_datasets(tx, request.graph, request.inputs)
     run = PipelineRun(
         id=RunId(tx.new_id("run")),
         service=request.service,
@@ -106,7 +106,8 @@ def _parent(tx: Tx, request: RequestRun) -> RunId | None:
     return parent.id
 
 
-def _bound_datasets(tx: Tx, graph: Graph, given: dict[str, str]) -> dict[str, DatasetVersion]:
+def bound_datasets(tx: Tx, graph: Graph, given: dict[str, str]) -> dict[str, DatasetVersion]:
+    """The versions that a run would read, for other use cases; raises what keeps a run from reading them."""
     wanted = [parameter.name for parameter in graph.parameters if parameter.is_dataset]
     if set(wanted) != set(given):
         raise Invalid(
