@@ -3,8 +3,10 @@
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from mainspring.app import App
 from mainspring.domain.event import LimitChanged
@@ -12,6 +14,7 @@ from mainspring.domain.pipeline import Limit, PipelineRun, PipelineRunState, Ste
 from mainspring.kernel.errors import Conflict, NotFound
 from mainspring.pipelines.requests import (
     BeginRun,
+    CancelRun,
     FindWork,
     FinishRun,
     FinishStep,
@@ -24,7 +27,9 @@ from mainspring.pipelines.requests import (
     TakeRun,
     TakeStep,
 )
-from mainspring.testing.apps import clock_of, emitted
+from mainspring.store.tables.ledger import leases
+from mainspring.testing.apps import an_app, clock_of, emitted
+from mainspring.testing.postgres import PostgresServer
 from mainspring.testing.triggers import a_graph
 
 
@@ -99,6 +104,24 @@ def test_a_process_of_another_scheduler_that_died_holds_no_place(any_app: App) -
     clock_of(any_app).advance(timedelta(minutes=1))
 
     start(any_app, second)
+
+
+def test_leases_on_steps_go_with_their_run_where_text_sorts_by_a_language(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    postgres.run_sql(
+        "CREATE DATABASE of_a_language TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US-u-ka-shifted'"
+    )
+    app = an_app(tmp_path / "home", database=postgres.url("of_a_language"))
+    run = app.call(BeginRun(asked=asked_for(app), key="k", scheduler="airflow"))
+    assert app.call(TakeStep(run=run.id, step="work", holder="h")) is not None
+
+    app.call(CancelRun(run=run.id))
+
+    with app.store.read(app.actor, "test") as tx:
+        left = [row.name for row in tx.execute(select(leases))]
+    app.close()
+    assert left == []
 
 
 def test_so_many_steps_begin_within_a_span(any_app: App) -> None:

@@ -287,8 +287,10 @@ def lease_on(tx: Tx, run_id: str) -> tuple[str, int] | None:
 def forget_step_leases(tx: Tx, run_id: str) -> None:
     """Remove the leases on steps of a run that is over."""
     prefix = step_leases(run_id)
-    # Half open, so that the primary key finds them: "0" is what follows "/".
-    tx.execute(delete(leases).where(leases.c.name >= prefix, leases.c.name < prefix[:-1] + "0"))
+    # A PostgreSQL database may sort by a language, which passes over punctuation.
+    name = leases.c.name if tx.is_sqlite else leases.c.name.collate("C")
+    # Half open, so that an index by code points finds them: "0" is what follows "/".
+    tx.execute(delete(leases).where(name >= prefix, name < prefix[:-1] + "0"))
 
 
 def last_attempt(tx: Tx, run_id: str, node: str) -> int:
