@@ -59,7 +59,8 @@ class SeenFolders:
 
     def load(self, root: Path) -> SeenFolder:
         """What is known of a folder; nothing, if it was never seen."""
-        absolute = os.path.realpath(root)
+        # A path that is no text is written out, so that it can be kept and shown.
+        absolute = os.path.realpath(root).encode(errors="backslashreplace").decode()
         seen = _read(self._path(absolute))
         return seen if seen and seen.root == absolute else SeenFolder(root=absolute)
 
@@ -89,7 +90,7 @@ class SeenFolders:
         return sorted(found, key=lambda seen: seen.root)
 
     def _path(self, root: str) -> Path:
-        name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
+        name = hashlib.sha256(root.encode()).hexdigest()[:32]
         return self._home / f"{name}.seen"
 
 

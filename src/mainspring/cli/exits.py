@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mainspring.cli.plain import plain
 from mainspring.kernel.errors import MainspringError
 
 EXIT_CODES = {
@@ -33,13 +34,14 @@ def say(error: MainspringError, *, as_json: bool) -> None:
         from mainspring.kernel.codec import encode_text
 
         fields = ("code", "kind", "message", "hint", "where")
-        body = {"error": {name: getattr(error, name) for name in fields}}
+        said = {name: getattr(error, name) for name in fields}
+        body = {"error": {name: text and plain(text) for name, text in said.items()}}
         click.echo(encode_text(body), err=True)
         return
     place = f"{error.where}: " if error.where else ""
-    click.echo(f"error: {place}{error.message}", err=True)
+    click.echo(plain(f"error: {place}{error.message}"), err=True)
     if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+        click.echo(plain(f"  {error.hint}"), err=True)
 
 
 def say_unexpected(error: BaseException, logs: Path | None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mainspring.cli.plain import plain
 from mainspring.kernel.errors import Invalid
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ class Session:
 
             lines = lines_of(value)
         for line in lines:
-            click.echo(line)
+            click.echo(plain(line))
 
     def note(self, text: str) -> None:
         """Say something beside the result, on stderr, so that pipes get the result alone."""
         if not self.as_json:
-            click.echo(text, err=True)
+            click.echo(plain(text), err=True)

@@ -48,12 +48,12 @@ def checkout(
         )
     manifest = _chosen(read_manifest(blobs, version.manifest), only)
     check_paths(manifest)
-    _refuse_clashes(manifest, target)
     known = seen.load(target) if seen is not None else SeenFolder(root=str(target))
     began_ns = time.time_ns()
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise Conflict(f"{target} is not a folder", code="target_occupied")
     with _writing(target):
+        if target.is_symlink() or (target.exists() and not target.is_dir()):
+            raise Conflict(f"{target} is not a folder", code="target_occupied")
+        _refuse_clashes(manifest, target)
         if target.is_dir() and any(target.iterdir()):
             with _alone(target):
                 is_changed = _update(

@@ -1,6 +1,7 @@
 """Folders and files of this machine that versions were taken from or laid out in, and what they look like now."""
 
 import os
+import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,17 +114,17 @@ def now(root: Path, known: SeenFolder) -> dict[str, Digest]:
 
     Only files that changed since they were seen are read. Raises `NotFound` if there is nothing.
     """
-    if root.is_dir():
-        stamps, _ = look_at(root)
-    elif root.is_file():
-        stamps = {root.name: Stamp.of(root.stat())}
-    else:
-        raise NotFound(f"there is no {root}", code="source_missing")
+    try:
+        found_there = root.stat()
+    except OSError as error:
+        raise NotFound(f"there is no {root} to look at", code="source_missing") from error
+    is_folder = stat.S_ISDIR(found_there.st_mode)
+    stamps = look_at(root)[0] if is_folder else {root.name: Stamp.of(found_there)}
     began_ns = time.time_ns()
     found: dict[str, tuple[Digest, Stamp]] = {}
     for path, stamp in stamps.items():
         digest = known.digest_of(path, stamp)
-        found[path] = (digest or _digest(root / path if root.is_dir() else root), stamp)
+        found[path] = (digest or _digest(root / path if is_folder else root), stamp)
     known.replace_files(found, at_ns=began_ns)
     return {path: digest for path, (digest, _) in found.items()}
 

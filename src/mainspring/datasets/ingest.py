@@ -1,5 +1,6 @@
 """Taking data in: files or a frame become stored bytes and a manifest."""
 
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -53,11 +54,15 @@ def store_source(
     """Store a file or folder; only what changed since `seen` is read, and only what differs from `near` is kept.
 
     Raises `NotFound` if there is nothing, `Conflict` if it changes meanwhile, `Invalid` for links inside folders, names
-    that are not text, and folders that hold nothing.
+    that are not text, what may not be read, and folders that hold nothing.
     """
-    if not source.exists():
-        raise NotFound(f"there is no {source}", code="source_missing")
-    if source.is_dir():
+    try:
+        is_folder = stat.S_ISDIR(source.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound(f"there is no {source}", code="source_missing") from error
+    except OSError as error:
+        raise Invalid(f"{source} can't be read: {error.strerror}", code="unreadable") from error
+    if is_folder:
         manifest = put_folder(blobs, source, seen=seen, near=near)
     else:
         manifest = put_alone(blobs, source, seen=seen, near=near)

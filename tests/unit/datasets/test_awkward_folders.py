@@ -14,6 +14,7 @@ from mainspring.blobs.taking import PART
 from mainspring.blobs.trees import put_manifest
 from mainspring.datasets import checkout as checkouts
 from mainspring.datasets.checkout import checkout
+from mainspring.datasets.folders import status
 from mainspring.datasets.ingest import ingest
 from mainspring.datasets.requests import AddDatasetVersion
 from mainspring.domain.dataset import DatasetVersion, Manifest, ManifestEntry
@@ -199,3 +200,23 @@ def test_a_folder_that_holds_the_home_is_refused_clearly(app: App, tmp_path: Pat
 
     with pytest.raises(Invalid, match="holds the home folder"):
         add_data(app.call, app.blobs, "all", app.settings.home.parent, seen=seen)
+
+
+def test_a_folder_whose_name_is_no_text_is_added_and_compared(app: App, tmp_path: Path) -> None:
+    folder = made(Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff")), {"a": b"1"})
+    seen = SeenFolders(app.settings.seen_path)
+
+    version = add_data(app.call, app.blobs, "photos", folder, seen=seen).version
+    checkout(app.blobs, version, folder.with_name("c\udcff"), seen=seen)
+
+    assert status(app.blobs, folder, seen).is_clean
+    assert status(app.blobs, folder.with_name("c\udcff"), seen).is_clean
+
+
+def test_a_name_that_is_too_long_is_told(app: App, tmp_path: Path) -> None:
+    version = recorded(app, made(tmp_path / "in", {"a": b"1"}))
+
+    with pytest.raises(Invalid, match="too long"):
+        ingest(app.blobs, tmp_path / ("n" * 300))
+    with pytest.raises(Invalid, match="too long"):
+        checkout(app.blobs, version, tmp_path / ("n" * 300))
