@@ -36,6 +36,7 @@ from mainspring.testing.triggers import (
     on_schedule,
     status_of,
 )
+from mainspring.triggers import collect
 from mainspring.triggers.hooks import signature_of
 from mainspring.triggers.requests import (
     CallTrigger,
@@ -388,6 +389,20 @@ def test_a_declaration_that_changes_looks_at_the_past_as_it_was(app: App) -> Non
     data_arrives(app, 1, "trips")
     collected(app)
     assert [c.what for c in causes(app)] == ["rides has version 1", "trips has version 2"]
+
+
+def test_a_declaration_that_changes_looks_past_all_that_does_not_concern_it(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collect, "EVENTS_AT_ONCE", 2)
+    a_trigger(app, RIDES)
+    for number in range(5):
+        data_arrives(app, number, dataset="trips")
+    data_arrives(app, 1)
+
+    a_trigger(app, DAILY)
+
+    assert [cause.what for cause in causes(app)] == ["rides has version 1"]
 
 
 def test_the_same_declaration_changes_nothing(app: App) -> None:

@@ -8,7 +8,7 @@ from mainspring.kernel.codec import digest_of
 from mainspring.kernel.errors import Invalid, NotFound
 from mainspring.store.tx import Tx
 from mainspring.triggers import queries
-from mainspring.triggers.collect import EVENTS_AT_ONCE, TIMES_AT_ONCE, look_on
+from mainspring.triggers.collect import look_on
 from mainspring.triggers.hooks import waits_for_webhook
 from mainspring.triggers.requests import (
     ApplyTrigger,
@@ -99,8 +99,11 @@ def new_trigger_secret(tx: Tx, request: NewTriggerSecret) -> str:
 
 
 def _look_at_the_rest(tx: Tx, trigger: Trigger) -> None:
-    """Look until nothing is left; what one look may leave shows in that it found as much as it may."""
-    while look_on(tx, trigger) >= min(EVENTS_AT_ONCE, TIMES_AT_ONCE):
+    """Look until nothing is left: a look may pass over as much as it may and find nothing that counts."""
+    looked_to = None
+    while looked_to != (trigger.cursor, trigger.looked_at):
+        looked_to = (trigger.cursor, trigger.looked_at)
+        look_on(tx, trigger)
         trigger = trigger_of(tx, trigger.spec.name)
 
 
