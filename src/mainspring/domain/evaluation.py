@@ -11,9 +11,9 @@ class Evaluation:
     """The content of a METRICS value: what a model showed on held-out rows.
 
     `values` are metrics by name. `model` is the manifest of the model that was evaluated; `table` the blob
-    with the held-out rows as Parquet (the model's inputs and the column `target`); `reference` the blob
-    with the `Reference` that monitoring compares with. All but `values` are None for metrics that a user
-    made by hand.
+    with the held-out rows as Parquet (the model's inputs, the column `target` and those kept to slice by);
+    `reference` the blob with the `Reference` that monitoring compares with. All but `values` are None for
+    metrics that a user made by hand.
     """
 
     values: dict[str, float] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """`ms.evaluate`: how good a model is on rows that it was not trained on, and what gates and monitoring need."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +18,20 @@ if TYPE_CHECKING:
 MAX_HELD_OUT_ROWS = 100_000
 
 
-def evaluate(model: Model, frame: Any, *, target: str) -> Metrics:
+def evaluate(model: Model, frame: Any, *, target: str, keep: Sequence[str] = ()) -> Metrics:
     """Compare a model's answers with the column `target` of held-out rows, a table of Polars or pandas.
 
     For numbers: mae, rmse, r2 and bias (the mean of prediction minus truth). For classes: accuracy and f1 (of
     the second class of two, else the mean over classes), and log_loss and roc_auc where the model gives
     probabilities. The rows are kept beside the metrics, so that later candidates can be compared with
-    this model on the same rows.
+    this model on the same rows. `keep` names columns to keep beside what the model takes, so that gates can
+    slice by them.
     """
     if type(frame).__module__.partition(".")[0] == "pandas":
         frame = from_pandas(frame)
     truth = _truth(frame, target)
     names = [feature.name for feature in model.signature.inputs]
-    held_out = _sampled(frame.select(*names, target))
+    held_out = _sampled(frame.select(*dict.fromkeys([*names, target, *_there(frame, keep)])))
     truth = _truth(held_out, target)
     answers = model.predict(held_out)
     if answers.shape != (held_out.height,):
@@ -67,6 +69,16 @@ def _truth(frame: "pl.DataFrame", target: str) -> "pl.Series":
             hint="Evaluate on rows whose truth is known.",
         )
     return truth
+
+
+def _there(frame: "pl.DataFrame", keep: Sequence[str]) -> Sequence[str]:
+    for name in [keep] if isinstance(keep, str) else keep:
+        if name not in frame.columns:
+            raise Invalid(
+                f"there is no column {name!r} to keep; there are {', '.join(frame.columns)}",
+                code="no_column_to_keep",
+            )
+    return [keep] if isinstance(keep, str) else keep
 
 
 def _sampled(frame: "pl.DataFrame") -> "pl.DataFrame":

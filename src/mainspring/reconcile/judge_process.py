@@ -1,7 +1,6 @@
 """The process that holds a candidate to its gates: a `Job` on standard input, results on standard output."""
 
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +13,8 @@ from mainspring.kernel.codec import decode, encode
 from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import Invalid, MainspringError, Unavailable
 from mainspring.reconcile.judging import AGAIN, FAILED, Job
-from mainspring.registry.metrics import Answers
-from mainspring.registry.rules import HeldOut, judge
+from mainspring.registry.metrics import Answers, HeldOut
+from mainspring.registry.rules import judge
 from mainspring.serving.score import Scores, score
 from mainspring.serving.worker import die_with
 
@@ -35,9 +34,10 @@ def main() -> None:
 def results_of(job: Job) -> tuple[GateResult, ...]:
     """What every gate says, on the same rows for both models where a gate compares them."""
     rows, problem = None, None
-    if job.champion is not None and any(gate.versus_champion for gate in job.gates):
+    compares = job.champion is not None and any(gate.versus_champion for gate in job.gates)
+    if compares or any(gate.slices for gate in job.gates):
         try:
-            rows = _held_out(job, job.champion)
+            rows = _held_out(job, job.champion if compares else None)
         except Unavailable:
             raise
         except MainspringError as error:
@@ -48,23 +48,28 @@ def results_of(job: Job) -> tuple[GateResult, ...]:
 
 
 def _told(result: GateResult, problem: str | None) -> GateResult:
-    compares = result.gate.versus_champion and result.outcome is GateOutcome.INCONCLUSIVE
-    if problem is None or not compares:
+    from_rows = result.gate.versus_champion or result.gate.slices
+    if problem is None or not from_rows or result.outcome is not GateOutcome.INCONCLUSIVE:
         return result
     return replace(result, detail=f"{result.detail} ({problem})")
 
 
-def _held_out(job: Job, champion: Digest) -> HeldOut:
+def _held_out(job: Job, champion: Digest | None) -> HeldOut:
     if job.table is None or job.target is None:
         raise Invalid("the run kept no held-out rows: ms.evaluate keeps them")
+    wanted = {by.column for gate in job.gates if gate.slices for by in gate.slices.by}
+    columns = _columns(Path(job.blobs), job.table, {job.target, *wanted})
+    if job.target not in columns:
+        raise Invalid(f"the held-out rows have no column {job.target!r}")
     # Loading a model's libraries takes seconds; both processes do it at the same time.
     with ThreadPoolExecutor(2) as pool:
-        theirs = pool.submit(_answers, job, champion, job.table, "champion")
+        theirs = pool.submit(_answers, job, champion, job.table, "champion") if champion else None
         ours = pool.submit(_answers, job, job.candidate, job.table, "candidate")
         return HeldOut(
-            truth=_truth(Path(job.blobs), job.table, job.target),
+            truth=columns[job.target],
             candidate=ours.result(),
-            champion=theirs.result(),
+            champion=theirs.result() if theirs else None,
+            columns=columns,
         )
 
 
@@ -82,13 +87,15 @@ def _answers(job: Job, manifest: Digest, table: Digest, who: str) -> Answers:
     )
 
 
-def _truth(blobs_path: Path, table: Digest, target: str) -> Sequence[object]:
+def _columns(blobs_path: Path, table: Digest, wanted: set[str]) -> dict[str, list[object]]:
+    """Those of the wanted columns that the table has."""
     import polars as pl
 
     blobs = LocalBlobs(blobs_path)
     blobs.verify(table)
-    truth: list[object] = pl.read_parquet(blobs.path_of(table), columns=[target])[target].to_list()
-    return truth
+    path = blobs.path_of(table)
+    there = [name for name in pl.read_parquet_schema(path) if name in wanted]
+    return pl.read_parquet(path, columns=there).to_dict(as_series=False)
 
 
 def _end(status: int, error: MainspringError) -> None:

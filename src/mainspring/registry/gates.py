@@ -37,11 +37,11 @@ def record_gate_results(tx: Tx, request: RecordGateResults) -> ModelVersion:
 
 
 def _in_words(result: GateResult) -> str:
-    return f"{result.gate.metric} {result.outcome.value}: {result.detail}"
+    return f"{result.gate.title} {result.outcome.value}: {result.detail}"
 
 
 def _why(results: tuple[GateResult, ...]) -> str:
     if not results:
         return "no gates are declared"
-    unmet = [r.gate.metric for r in results if r.outcome is not GateOutcome.PASSED]
+    unmet = [r.gate.title for r in results if r.outcome is not GateOutcome.PASSED]
     return f"{', '.join(unmet)} not passed" if unmet else f"all {len(results)} gates passed"

@@ -4,8 +4,8 @@ A metric that is a function of sums over rows (all but `roc_auc`) keeps a small 
 a resample is then a weighted sum, whatever the number of rows.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,6 @@ LOWER_IS_BETTER = frozenset({"rmse", "mae", "mse", "mape", "log_loss"})
 HIGHER_IS_BETTER = frozenset(
     {"r2", "accuracy", "f1", "roc_auc", "precision", "recall", "average_precision"}
 )
-FROM_ROWS = frozenset({"rmse", "mae", "mse", "r2", "accuracy", "f1", "log_loss", "roc_auc"})
-"""Those that `weighted` computes."""
-
 _TINY = 1e-15
 
 
@@ -34,12 +31,33 @@ class Answers:
     classes: tuple[object, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HeldOut:
+    """The same held-out rows: the truth, what both models said, and the columns that slices are cut by.
+
+    `champion` is None if there is none, or nothing is to be compared with it.
+    """
+
+    truth: Sequence[object] | Array
+    candidate: Answers
+    champion: Answers | None = None
+    columns: Mapping[str, Sequence[object]] = field(default_factory=dict)
+
+
 Weighted = Callable[[Array], float]
 """The metric of rows that count this often each."""
 
 
-def weighted(metric: str, truth: Sequence[object] | Array, answers: Answers) -> Weighted | None:
+def weighted(
+    metric: str,
+    truth: Sequence[object] | Array,
+    answers: Answers,
+    *,
+    classes: Sequence[object] | None = None,
+) -> Weighted | None:
     """A metric as a function of row weights; None if it can't be computed from these answers.
+
+    `classes` are those that f1 is about, if these rows are a part that may lack some of them.
 
     >>> rmse = weighted("rmse", [1.0, 2.0], Answers(predictions=[1.0, 4.0]))
     >>> rmse(np.array([1, 1])), rmse(np.array([2, 0]))
@@ -53,7 +71,7 @@ def weighted(metric: str, truth: Sequence[object] | Array, answers: Answers) -> 
         case "accuracy":
             return _mean_of(_same(truth, answers.predictions))
         case "f1":
-            return _f1(truth, answers.predictions)
+            return _f1(truth, answers.predictions, classes)
         case "log_loss":
             return _log_loss(truth, answers)
         case "roc_auc":
@@ -105,15 +123,26 @@ def _plain(value: Any) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _f1(truth: Sequence[object] | Array, predictions: Sequence[object] | Array) -> Weighted:
+def classes_in(
+    truth: Sequence[object] | Array, predictions: Sequence[object] | Array
+) -> list[object]:
+    """All classes that occur, in their order."""
+    return _in_order({_plain(value) for value in (*truth, *predictions)})
+
+
+def _f1(
+    truth: Sequence[object] | Array,
+    predictions: Sequence[object] | Array,
+    classes: Sequence[object] | None,
+) -> Weighted:
     """F1 of the second class of two in their order, else the mean over all classes, as `evaluate` has it."""
     real = [_plain(value) for value in truth]
     said = [_plain(value) for value in predictions]
-    classes = _in_order({*real, *said})
-    if len(classes) == 2:
-        classes = classes[1:]
+    known = classes_in(truth, predictions) if classes is None else list(classes)
+    if len(known) == 2:
+        known = known[1:]
     columns = []
-    for each in classes:
+    for each in known:
         is_real = np.fromiter((value == each for value in real), dtype=float)
         is_said = np.fromiter((value == each for value in said), dtype=float)
         columns += [is_real * is_said, is_real + is_said]

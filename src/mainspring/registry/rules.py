@@ -8,32 +8,14 @@ allows at most the regression that the gate allows: the burden of proof lies wit
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mainspring.domain.gate import Gate, GateOutcome, GateResult, VersusChampion
-from mainspring.registry.metrics import (
-    FROM_ROWS,
-    HIGHER_IS_BETTER,
-    LOWER_IS_BETTER,
-    Answers,
-    Array,
-    weighted,
-)
-
-RESAMPLES = 2000
-_ORDER = (GateOutcome.FAILED, GateOutcome.INCONCLUSIVE, GateOutcome.PASSED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class HeldOut:
-    """The same held-out rows: the truth, and what both models said."""
-
-    truth: Sequence[object] | Array
-    candidate: Answers
-    champion: Answers
+from mainspring.domain.gate import FROM_ROWS, Gate, GateOutcome, GateResult, VersusChampion
+from mainspring.registry.metrics import Answers, HeldOut, weighted
+from mainspring.registry.resampling import WORST_FIRST, lower_is_better, resampled, worse_by
+from mainspring.registry.slice_rules import judge_slices
 
 
 def judge(
@@ -62,21 +44,6 @@ def passed(results: Sequence[GateResult]) -> bool:
     return all(result.outcome is GateOutcome.PASSED for result in results)
 
 
-def lower_is_better(gate: Gate) -> bool | None:
-    """The direction of a gate's metric; for an unknown metric, the one that its limits suggest.
-
-    >>> lower_is_better(Gate(metric="rmse", max=1.0)), lower_is_better(Gate(metric="revenue", min=1.0))
-    (True, False)
-    """
-    if gate.metric in LOWER_IS_BETTER:
-        return True
-    if gate.metric in HIGHER_IS_BETTER:
-        return False
-    if (gate.max is None) == (gate.min is None):
-        return None
-    return gate.max is not None
-
-
 def _judged(
     gate: Gate,
     metrics: Mapping[str, float],
@@ -85,6 +52,10 @@ def _judged(
     seed: int,
 ) -> GateResult:
     observed = metrics.get(gate.metric)
+    if gate.slices is not None:
+        return judge_slices(
+            gate, gate.slices, observed, has_champion=champion is not None, rows=rows, seed=seed
+        )
     if observed is None or not math.isfinite(observed):
         said = "was not measured" if observed is None else f"is {observed}"
         return GateResult(
@@ -119,7 +90,7 @@ def _both(limits: GateResult, compared: GateResult) -> GateResult:
     """One result of the gate's two promises: the worse outcome, and all the evidence."""
     return GateResult(
         gate=limits.gate,
-        outcome=min(limits.outcome, compared.outcome, key=_ORDER.index),
+        outcome=min(limits.outcome, compared.outcome, key=WORST_FIRST.index),
         observed=limits.observed,
         champion=compared.champion,
         interval=compared.interval,
@@ -149,14 +120,14 @@ def _versus(
         )
     if gate.metric not in FROM_ROWS:
         return _by_stored(gate, versus, observed, champion.get(gate.metric), lower)
-    if rows is None:
+    if rows is None or rows.champion is None:
         return _result(
             gate,
             GateOutcome.INCONCLUSIVE,
             observed,
             "the champion's answers on the same held-out rows are not there to compare with",
         )
-    return _by_rows(gate, versus, observed, rows=rows, lower=lower, seed=seed)
+    return _by_rows(gate, versus, observed, rows=rows, theirs=rows.champion, lower=lower, seed=seed)
 
 
 def _by_rows(
@@ -165,6 +136,7 @@ def _by_rows(
     observed: float,
     *,
     rows: HeldOut,
+    theirs: Answers,
     lower: bool,
     seed: int,
 ) -> GateResult:
@@ -178,7 +150,7 @@ def _by_rows(
             row_count=count,
         )
     candidate = weighted(gate.metric, rows.truth, rows.candidate)
-    champion = weighted(gate.metric, rows.truth, rows.champion)
+    champion = weighted(gate.metric, rows.truth, theirs)
     if candidate is None or champion is None:
         return _result(
             gate,
@@ -189,8 +161,8 @@ def _by_rows(
         )
     once = np.ones(count)
     worse = [
-        _worse_by(candidate(weights), champion(weights), versus.max_regression, lower)
-        for weights in _resampled(count, seed)
+        worse_by(candidate(weights), champion(weights), versus.max_regression, lower)
+        for weights in resampled(count, seed)
     ]
     if not np.isfinite(worse).all():
         return _result(
@@ -212,20 +184,6 @@ def _by_rows(
         interval=interval,
         row_count=count,
     )
-
-
-def _resampled(count: int, seed: int) -> Iterator[Array]:
-    """How often each row comes in each resample, one at a time so that memory stays flat."""
-    random = np.random.Generator(np.random.PCG64(seed))
-    for _ in range(RESAMPLES):
-        drawn = random.integers(0, count, count)
-        yield np.bincount(drawn, minlength=count).astype(float)
-
-
-def _worse_by(candidate: float, champion: float, allowed: float, lower: bool) -> float:
-    """How much worse the candidate is beyond what is allowed; negative is good."""
-    regression = candidate - champion if lower else champion - candidate
-    return regression - allowed * abs(champion)
 
 
 def _compared_in_words(
@@ -256,7 +214,7 @@ def _by_stored(
             observed,
             f"the champion's {gate.metric} was not measured",
         )
-    worse = _worse_by(observed, champion, versus.max_regression, lower)
+    worse = worse_by(observed, champion, versus.max_regression, lower)
     outcome = GateOutcome.PASSED if worse <= 0 else GateOutcome.FAILED
     detail = f"as measured, the champion's was {champion:.6g}; chance is not accounted for"
     return _result(gate, outcome, observed, detail, champion=champion)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from mainspring.domain.gate import MIN_SLICE_ROWS, RareSlices, SliceProof
 from mainspring.domain.rollout import GuardMetric, Strategy
 from mainspring.domain.service import DriftPolicy
 from mainspring.domain.trigger import CatchUp, TriggerMode
@@ -45,13 +46,53 @@ class VersusChampionTable(Table, frozen=True, kw_only=True):
     ] = 100
 
 
+class SliceByTable(Table, frozen=True, kw_only=True):
+    """A column of numbers, cut into ranges at its edges."""
+
+    column: Annotated[str, Meta(min_length=1, max_length=250)]
+    edges: Annotated[
+        list[float],
+        Meta(min_length=1, max_length=100, description="Where ranges begin, growing."),
+    ]
+
+
+class SlicesTable(Table, frozen=True, kw_only=True):
+    """The parts of the held-out rows in each of which a gate's promises hold."""
+
+    by: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=250)] | SliceByTable],
+        Meta(min_length=1, max_length=20, description="Columns whose values part the rows."),
+    ]
+    depth: Annotated[
+        int, Meta(ge=1, le=20, description="How many columns are combined at most.")
+    ] = 1
+    confidence: Annotated[
+        float, Meta(gt=0, lt=1, description="For all slices together; between 0 and 1.")
+    ] = 0.95
+    min_rows: Annotated[
+        int,
+        Meta(
+            ge=MIN_SLICE_ROWS,
+            le=1_000_000_000,
+            description="A slice with fewer rows is inconclusive, which never passes.",
+        ),
+    ] = 50
+    proof: Annotated[
+        SliceProof, Meta(description="Whether harm is to be shown of a slice, or its absence.")
+    ] = SliceProof.OF_HARM
+    rare: Annotated[RareSlices, Meta(description="What becomes of slices with too few rows.")] = (
+        RareSlices.INCONCLUSIVE
+    )
+
+
 class GateTable(Table, frozen=True, kw_only=True):
-    """A promise that a candidate must keep before it may serve."""
+    """A promise that a candidate must keep before it may serve; with `slices`, in each of these."""
 
     metric: Annotated[str, Meta(min_length=1, max_length=250)]
     min: float | None = None
     max: float | None = None
     versus_champion: VersusChampionTable | None = None
+    slices: SlicesTable | None = None
 
 
 class GuardTable(Table, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ from mainspring.services.file_format import (
     ServeTable,
     ServiceTable,
 )
+from mainspring.services.slices import slices_of
 
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")
 _MAX_SCHEMA_BYTES = 4 << 20
@@ -144,6 +145,7 @@ def _gate(table: GateTable, path: Keys, where: Where) -> Gate:
         )
         if versus
         else None,
+        slices=None if table.slices is None else slices_of(table, table.slices, path, where),
     )
 
 

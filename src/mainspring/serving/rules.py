@@ -73,7 +73,7 @@ def unmet_gates(gates: Sequence[Gate], results: Sequence[GateResult] | None) -> 
     if results is None:
         return ["its gates were not evaluated"]
     unmet = [
-        f"{result.gate.metric} {result.outcome.value}"
+        f"{result.gate.title} {result.outcome.value}"
         + (f" ({result.detail})" if result.detail else "")
         for result in results
         if result.outcome is not GateOutcome.PASSED
@@ -81,7 +81,7 @@ def unmet_gates(gates: Sequence[Gate], results: Sequence[GateResult] | None) -> 
     judged = {result.gate for result in results}
     missing = [gate for gate in gates if gate not in judged]
     return unmet + [
-        f"{gate.metric} was not judged by the gate that is declared now" for gate in missing
+        f"{gate.title} was not judged by the gate that is declared now" for gate in missing
     ]
 
 

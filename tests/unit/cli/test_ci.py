@@ -115,6 +115,27 @@ def test_a_gate_that_is_not_passed_ends_with_1(
     assert "the gate asks for at most 1e-06" in (project / "report" / "report.md").read_text()
 
 
+def test_slices_that_keep_the_candidate_out_are_named(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (project / "mainspring.toml").open("a") as toml:
+        toml.write(
+            '\n[[service.amount.gate]]\nmetric = "mae"\nmax = 0.000001\n'
+            'slices = { by = ["amount"], min_rows = 20 }\n'
+            '[[service.amount.gate]]\nmetric = "mae"\nmax = 1e9\nslices = { by = ["nowhere"] }\n'
+        )
+
+    verdict = ci(capsys, code=1)
+
+    cases = cases_of(verdict)
+    assert cases["gates mae in slices of amount"] == "failed"
+    assert cases["gates mae in slices of nowhere"] == "inconclusive"
+    text = json.dumps(verdict)
+    assert "slices judged" in text
+    assert "failed: amount >= " in text
+    assert "no column 'nowhere'" in text
+
+
 def test_a_metric_that_was_not_measured_is_inconclusive_and_does_not_pass(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

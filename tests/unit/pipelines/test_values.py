@@ -239,3 +239,20 @@ def test_metrics_made_by_hand_come_back(blobs: LocalBlobs, tmp_path: Path) -> No
 
     assert values.decode(stored, None, blobs, scratch=tmp_path)["score"] == 0.5
     assert values.read_evaluation(blobs, stored).model is None
+
+
+def test_columns_to_slice_by_are_kept_beside_what_the_model_takes() -> None:
+    rides = RIDES.with_columns(shop=pl.lit("a"))
+
+    found = ms.evaluate(a_model(), rides, target="count", keep=["shop"])
+
+    plain = ms.evaluate(a_model(), RIDES, target="count")
+    assert found.held_out is not None
+    assert plain.held_out is not None
+    assert found.held_out.columns == [*plain.held_out.columns, "shop"]
+    assert found.values == plain.values
+
+
+def test_a_column_to_keep_that_is_not_there_is_refused() -> None:
+    with pytest.raises(Invalid, match="no column 'shop' to keep"):
+        ms.evaluate(a_model(), RIDES, target="count", keep=["shop"])

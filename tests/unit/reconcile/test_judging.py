@@ -9,7 +9,14 @@ import polars as pl
 from mainspring.blobs.local import LocalBlobs
 from mainspring.config import Settings
 from mainspring.domain.evaluation import Evaluation
-from mainspring.domain.gate import Gate, GateOutcome, GateResult, VersusChampion
+from mainspring.domain.gate import (
+    Gate,
+    GateOutcome,
+    GateResult,
+    SliceBy,
+    Slices,
+    VersusChampion,
+)
 from mainspring.domain.model import ModelVersion
 from mainspring.reconcile.judge_process import results_of
 from mainspring.reconcile.judging import Job, judge_model
@@ -104,3 +111,55 @@ def test_without_held_out_rows_a_comparison_is_open(tmp_path: Path) -> None:
 
     assert result.outcome is GateOutcome.INCONCLUSIVE
     assert "ms.evaluate keeps them" in result.detail
+
+
+def test_slices_are_cut_by_columns_that_the_model_does_not_take(tmp_path: Path) -> None:
+    # The candidate answers 2 * x everywhere, which is wrong for the few rows of the small shop.
+    small = pl.int_range(pl.len()) >= 240
+    rows = ROWS.with_columns(
+        shop=pl.when(small).then(pl.lit("small")).otherwise(pl.lit("large")),
+        y=pl.when(small).then(pl.col("x") * 3).otherwise(pl.col("y")),
+    )
+    bench = Bench(tmp_path, rows)
+    slices = Slices(by=(SliceBy(column="shop"),))
+    gates = (
+        Gate(metric="mae", versus_champion=VersusChampion()),
+        Gate(metric="mae", versus_champion=VersusChampion(), slices=slices),
+        Gate(metric="mae", max=30.0, slices=slices),
+    )
+    candidate = bench.version(2.0)
+
+    whole, against, limit = judge_model(
+        bench.settings,
+        gates,
+        candidate.manifest,
+        metrics=candidate.metrics,
+        champion=bench.version(3.0, number=2),
+        evaluation=Evaluation(table=bench.table, target="y"),
+    )
+
+    assert whole.outcome is GateOutcome.PASSED
+    assert against.outcome is GateOutcome.FAILED
+    assert [(each.slice, each.outcome, each.row_count) for each in against.slices] == [
+        ("shop = small", GateOutcome.FAILED, 60),
+        ("shop = large", GateOutcome.PASSED, 240),
+    ]
+    assert limit.outcome is GateOutcome.PASSED
+
+
+def test_limits_of_slices_ask_the_candidate_where_there_is_no_champion(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ROWS.with_columns(shop=pl.lit("a")))
+    gates = (Gate(metric="mae", max=1.0, slices=Slices(by=(SliceBy(column="shop"),))),)
+    candidate = bench.version(3.0)
+
+    (result,) = judge_model(
+        bench.settings,
+        gates,
+        candidate.manifest,
+        metrics=candidate.metrics,
+        champion=None,
+        evaluation=Evaluation(table=bench.table, target="y"),
+    )
+
+    assert result.outcome is GateOutcome.FAILED
+    assert result.slices[0].observed == 24.5

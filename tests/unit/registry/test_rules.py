@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from mainspring.domain.gate import Gate, GateOutcome, VersusChampion
-from mainspring.registry.metrics import Answers, weighted
-from mainspring.registry.rules import HeldOut, judge, passed
+from mainspring.registry.metrics import Answers, HeldOut, weighted
+from mainspring.registry.rules import judge, passed
 
 BETTER = Gate(metric="rmse", versus_champion=VersusChampion())
 
@@ -257,3 +257,17 @@ def test_classes_may_be_words() -> None:
     assert f1 is not None
     assert accuracy(ones) == 0.75
     assert f1(ones) == pytest.approx(reference.f1_score(truth, said, average="macro"))
+
+
+@pytest.mark.slow
+def test_of_200_candidates_without_a_true_difference_no_more_than_chance_are_promoted() -> None:
+    gate = Gate(metric="mae", max=2.0, versus_champion=VersusChampion())
+    random = np.random.default_rng(11)
+    promoted = 0
+    for _ in range(200):
+        truth = random.normal(size=150)
+        rows = held_out(truth, truth + random.normal(size=150), truth + random.normal(size=150))
+        promoted += outcome(gate, 1.0, champion={"mae": 1.0}, rows=rows) is GateOutcome.PASSED
+
+    # The gate promises 5 %, which is 10; above 18 has a chance of less than 1 % if it keeps that.
+    assert promoted <= 18

@@ -247,10 +247,20 @@ class _Service:
 def _gate_case(result: "GateResult") -> Case:
     return Case(
         suite="gates",
-        name=result.gate.metric,
+        name=result.gate.title,
         outcome=Outcome(result.outcome.value),
-        detail=result.detail,
+        detail="\n".join(_gate_lines(result)),
     )
+
+
+def _gate_lines(result: "GateResult") -> Iterator[str]:
+    """What a gate said, and below it the slices that keep the candidate out."""
+    from mainspring.domain.gate import GateOutcome
+
+    yield result.detail
+    for each in result.slices:
+        if each.outcome is not GateOutcome.PASSED:
+            yield f"{each.outcome.value}: {each.in_words()}"
 
 
 def _failed(suite: str, name: str, error: MainspringError) -> Case:

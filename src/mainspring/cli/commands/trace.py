@@ -47,7 +47,7 @@ def _lineage_lines(lineage: "Lineage", arm: str) -> Iterator[str]:
     yield f"  bytes       {version.manifest}"
     yield f"  metrics     {text_of(version.metrics)}"
     for result in version.gate_results or ():
-        yield f"  gate        {result.gate.metric}: {result.outcome.value} {result.detail}".rstrip()
+        yield f"  gate        {result.gate.title}: {result.outcome.value} {result.detail}".rstrip()
     for approval in lineage.approvals:
         word = "approved" if approval.approved else "turned down"
         yield f"  {word} by {approval.actor} at {text_of(approval.at)} {approval.reason}".rstrip()
