@@ -156,6 +156,16 @@ def test_values_reach_the_shell_as_values(
     assert gitlab["variables"]["PARAM_WORDS"]["expand"] is False
 
 
+def test_a_job_s_values_stand_for_no_variables(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, _ = export(capsys, "kubernetes", "--param", 'words="$(MAINSPRING_DATABASE)"')
+
+    words = yaml.safe_load(source)["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert 'words="$$(MAINSPRING_DATABASE)"' in words
+    assert "$(JOB)" in words
+
+
 def test_a_workflow_holds_values_and_names_that_yaml_reads_otherwise(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

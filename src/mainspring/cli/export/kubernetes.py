@@ -54,9 +54,9 @@ def write(plan: Plan) -> Written:
 def _pod(plan: Plan) -> Manifest:
     words = ["run", plan.pipeline, "--code", plan.code, "--key", "$(JOB)"]
     for name, value in plan.data.items():
-        words += ["--data", f"{name}={value}"]
+        words += ["--data", _as_it_is(f"{name}={value}")]
     for name, each in plan.params.items():
-        words += ["--param", f"{name}={json.dumps(each)}"]
+        words += ["--param", _as_it_is(f"{name}={json.dumps(each)}")]
     largest = max(plan.tasks, key=lambda task: task.memory_bytes)
     main = container(
         plan,
@@ -75,6 +75,11 @@ def _pod(plan: Plan) -> Manifest:
         "containers": [{"name": "mainspring"} | main],
         "volumes": volumes(),
     }
+
+
+def _as_it_is(value: str) -> str:
+    """Kubernetes puts variables of the container, secret ones too, in place of `$(NAME)` unless told not to."""
+    return value.replace("$(", "$$(")
 
 
 def _head(plan: Plan) -> str:
