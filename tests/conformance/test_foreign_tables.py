@@ -16,6 +16,7 @@ from mainspring.quality.custom.code import code_beside
 from mainspring.quality.databases import open_database
 from mainspring.quality.measure import profile_table
 from mainspring.quality.schema_file import parse_schema
+from mainspring.store.foreign import asking
 from mainspring.testing.postgres import PostgresServer
 
 ROWS = 1_500
@@ -209,3 +210,12 @@ def test_numbers_that_are_texts_are_not_taken_for_gaps(tmp_path: Path) -> None:
 
     with pytest.raises(Invalid, match="declared to hold numbers and holds 'many'"):
         open_database(url, table="odd")
+
+
+def test_a_mistyped_path_of_sqlite_is_an_error_and_makes_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "shpo.db"
+
+    with pytest.raises(Unavailable, match=r"there is no .*shpo.db"), asking(f"sqlite:///{path}"):
+        pass
+
+    assert not path.exists()

@@ -4,11 +4,12 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -17,6 +18,7 @@ from mainspring.kernel.errors import Invalid, NotFound, Unavailable
 if TYPE_CHECKING:
     import polars as pl
 
+_IN_MEMORY = (None, "", ":memory:")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -56,7 +58,7 @@ def asking(url: str) -> Iterator[Connection]:
     """A connection to ask on; variables such as `${DB_PASSWORD}` in the address are filled in.
 
     The transaction is read only where the database has such, and always rolled back. Raises `Unavailable` if the
-    database can't be asked.
+    database can't be asked, as when it is a file of SQLite that is not there.
     """
     try:
         engine = create_engine(
@@ -68,6 +70,7 @@ def asking(url: str) -> Iterator[Connection]:
             code="no_driver",
             hint="PostgreSQL needs mainspring[postgres] and an address that begins with postgresql+psycopg://.",
         ) from error
+    _check_that_file_exists(engine.url)
     try:
         connection = engine.connect()
     except SQLAlchemyError as error:
@@ -81,6 +84,18 @@ def asking(url: str) -> Iterator[Connection]:
             yield connection
         finally:
             connection.rollback()
+
+
+def _check_that_file_exists(url: URL) -> None:
+    """SQLite would make an empty database of a path that was mistyped."""
+    if url.get_backend_name() != "sqlite" or "uri" in url.query or url.database in _IN_MEMORY:
+        return
+    if not Path(str(url.database)).exists():
+        raise Unavailable(
+            f"the database at {url} can't be asked: there is no {url.database}",
+            code="source_unreachable",
+            hint="An address with four slashes names a path from the root: sqlite:////folder/file.db.",
+        )
 
 
 def _be_read_only(connection: Connection) -> None:
