@@ -19,6 +19,9 @@ def with_globals(command: C) -> C:
     """Give a command the global options; what they say lands in its session."""
     taken = {parameter.name for parameter in command.params}
     command.params += [option for option in _options() if option.name not in taken]
+    if command.help and not command.short_help:
+        # click would cut the first sentence after 45 letters and end it with dots, however wide the terminal is.
+        command.short_help = command.get_short_help_str(limit=200)
     return command
 
 

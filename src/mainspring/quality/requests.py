@@ -66,7 +66,7 @@ class AcceptSchema(Request[StoredSchema], frozen=True, kw_only=True):
 
 
 class GetSchema(Request[StoredSchema | None], frozen=True, kw_only=True):
-    """The schema in force for a dataset, now or at a moment; None if there was none."""
+    """The schema in force for a dataset, now or at a moment; nothing if there was none."""
 
     dataset: str
     at: datetime | None = None

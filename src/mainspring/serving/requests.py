@@ -66,7 +66,7 @@ class RollBack(Request[Deployment], frozen=True, kw_only=True):
 
 
 class GetDeployment(Request[Deployment | None], frozen=True, kw_only=True):
-    """What answers for a service, or None before the first model."""
+    """What answers for a service; nothing before the first model."""
 
     service: str
 

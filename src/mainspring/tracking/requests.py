@@ -27,7 +27,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class CreateExperiment(Request[Experiment], frozen=True, kw_only=True):
-    """Make an experiment; raises `Conflict` if the name is taken, even by a deleted one."""
+    """Make an experiment; a name that is taken, even by a deleted one, is refused."""
 
     name: Name
     tags: dict[str, str] = {}

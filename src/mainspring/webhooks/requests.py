@@ -32,7 +32,7 @@ class CreateWebhook(Request[Webhook], frozen=True, kw_only=True):
 
 
 class UpdateWebhook(Request[Webhook], frozen=True, kw_only=True):
-    """Change a webhook; UNSET stays as it is."""
+    """Change a webhook; what is left out stays as it is."""
 
     id: str
     name: str | msgspec.UnsetType = msgspec.UNSET

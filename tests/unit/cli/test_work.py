@@ -78,6 +78,30 @@ def test_a_project_written_for_ones_own_data_names_its_columns(project: Path) ->
     compile(flow, "flow.py", "exec")
 
 
+def test_what_init_says_to_type_next_works_where_it_says(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pl.DataFrame({"price": [1.5, 2.5] * 30, "paid": [0, 1] * 30}).write_parquet("orders.parquet")
+    assert run_command(["init", "new", "--data", "orders.parquet", "--target", "paid"]) == 0
+    said = capsys.readouterr().out
+
+    monkeypatch.chdir(project / "new")
+
+    typed = next(line.split() for line in said.splitlines() if "mainspring data add" in line)
+    assert typed[-1] == "../orders.parquet"
+    assert run_command(typed[1:]) == 0
+
+
+def test_lists_of_commands_show_whole_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    for group in ("data", "schema", "import", "model"):
+        assert run_command([group, "--help"]) == 0
+
+    said = capsys.readouterr().out
+    assert [
+        line for line in said.splitlines() if line.startswith("  ") and line.endswith("...")
+    ] == []
+
+
 def test_init_replaces_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "flow.py").write_text("mine")
     orders().write_parquet("orders.parquet")

@@ -1,6 +1,7 @@
 """`mainspring init`: a project to start from, written for one's own data if there is some."""
 
 import re
+from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,6 +163,11 @@ def _is_class(column: "ColumnProfile") -> bool:
     )
 
 
+def _seen_from(folder: Path, source: Path) -> Path:
+    """The path to the table once one stands in the project's folder."""
+    return source if source.is_absolute() else Path(relpath(source, folder))
+
+
 def _next_steps(
     folder: Path,
     *,
@@ -175,7 +181,7 @@ def _next_steps(
     if example:
         lines.append(f"{source}  (made-up orders: put your own data in their place)")
     where = "" if folder == Path() else f"cd {folder}, then "
-    path = source.name if example else source
+    path = source.name if example else _seen_from(folder, source)
     return [
         *lines,
         "",

@@ -23,7 +23,11 @@ def predict(session: Session, /, service: str, rows: str | None, source: Any) ->
     text = rows if rows is not None else source.read() if source is not None else None
     if text is None:
         raise Invalid("there are no rows", hint="Give them as JSON, or with --file.")
-    session.show(*_ask(session, service, _records(text)))
+    answer, lines = _ask(session, service, _records(text))
+    session.show(answer, lines)
+    for prediction in answer.get("parameters", {}).get("prediction_id", [])[:1]:
+        rest = "" if len(lines) == 1 else "; --json shows each row's id"
+        session.note(f"`mainspring trace {prediction}` tells where it comes from{rest}")
 
 
 def _ask(session: Session, service: str, records: list[Any]) -> tuple[Any, list[str]]:
