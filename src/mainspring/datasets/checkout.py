@@ -155,7 +155,7 @@ def _unwritable(error: OSError, target: Path) -> MainspringError:
             code="target_occupied",
             hint="Check out elsewhere, or all of the version.",
         )
-    return Invalid(f"{what} can't be written: {error.strerror}", code="unwritable")
+    return Invalid(f"{what} can't be written: {error.strerror}", code="target_unwritable")
 
 
 @contextmanager
