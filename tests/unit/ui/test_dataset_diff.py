@@ -6,7 +6,7 @@ import polars as pl
 
 from mainspring.app import App
 from mainspring.datasets.references import pin_sql
-from mainspring.datasets.requests import ListDatasetVersions
+from mainspring.datasets.requests import ListDatasetVersions, RemoveDatasetVersion
 from mainspring.quality.intake import add_data, add_reference
 from mainspring.server.control import create_app_on
 from mainspring.testing.web import Browser
@@ -84,3 +84,16 @@ def test_a_server_follows_no_pinned_reference(app: App, tmp_path: Path) -> None:
         page = browser.get("/datasets/rides/diff").text
 
     assert "version 2 is a pinned reference, whose rows are compared where it can be read" in page
+
+
+def test_the_page_of_a_removed_version_says_who_let_go_of_it_and_why(
+    app: App, tmp_path: Path
+) -> None:
+    add(app, tmp_path, pl.DataFrame({"id": [1]}))
+    app.call(RemoveDatasetVersion(dataset="rides", number=1, why="taken twice <b>"))
+
+    with Browser(create_app_on(app)) as browser:
+        page = browser.get("/datasets/rides/1").text
+
+    assert "Its files were let go of" in page
+    assert "taken twice &lt;b&gt;" in page

@@ -13,6 +13,7 @@ from mainspring.domain.check import CheckResult, Severity, StoredCheckReport
 from mainspring.domain.dataset import DatasetDiff, DatasetVersion
 from mainspring.domain.pipeline import PipelineRun
 from mainspring.domain.quarantine import Quarantine
+from mainspring.governance.requests import ListEvents
 from mainspring.kernel.errors import Corrupt, NotFound
 from mainspring.pipelines.requests import ListPipelineRuns
 from mainspring.quality.requests import (
@@ -81,12 +82,16 @@ def dataset_version(reader: Reader, asked: Asked) -> Page:
     version = reader.ask(GetDatasetVersion(dataset=name, number=int(number)))
     parent = _parent(reader, version)
     report = reader.ask(GetCheckReport(version=version.id))
+    removed = reader.ask(
+        ListEvents(subject=version.id, type="DatasetVersionRemoved", limit=1)
+    ).items
     return Page(
         template="dataset_version.html",
         title=f"{name} v{number}",
         section="datasets",
         context={
             "version": version,
+            "removal": next(iter(removed), None),
             "parent": parent,
             "report": report.report if report else None,
             "checked_at": report.created_at if report else None,
