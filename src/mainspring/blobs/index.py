@@ -9,7 +9,7 @@ import mmap
 import os
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,10 +122,10 @@ class Index:
 
 
 class RescuedIndex:
-    """The pieces of a pack whose index is damaged, found by the headers before them."""
+    """Pieces of a file whose index is damaged, as they were found without it."""
 
-    def __init__(self, path: Path) -> None:
-        self._found = {piece.digest: piece for piece in _scan(path)}
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self._found = {piece.digest: piece for piece in pieces}
 
     def find(self, digest: bytes) -> Piece | None:
         """The piece of that digest, if it is here."""
@@ -140,7 +140,8 @@ class RescuedIndex:
         yield from self._found.values()
 
 
-def _scan(path: Path) -> Iterator[Piece]:
+def scan(path: Path) -> Iterator[Piece]:
+    """The pieces of a pack by the headers before them, as far as those are sound."""
     with path.open("rb") as file, suppress(struct.error):
         size = os.fstat(file.fileno()).st_size
         offset = 0

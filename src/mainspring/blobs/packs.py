@@ -17,7 +17,9 @@ from mainspring.blobs.index import (
     Piece,
     RescuedIndex,
     encode_index,
+    scan,
 )
+from mainspring.blobs.recipes import cut
 
 PACK_BYTES = 512 << 20
 _BUFFER_BYTES = 4 << 20
@@ -164,8 +166,8 @@ class Containers:
             try:
                 return Container(holder, path, Index(path))
             except ValueError:
-                # An index beside a large file only saves space: without it the file is whole all the same.
-                return Container(holder, path, RescuedIndex(path)) if is_pack else None
+                # What is cut again is cut at the same places: others may be made of these pieces.
+                return Container(holder, path, RescuedIndex(scan(path) if is_pack else cut(holder)))
         except FileNotFoundError:
             return None
 

@@ -409,3 +409,18 @@ def test_repaired_bytes_that_were_made_of_pieces_need_those_no_more(
         len(data),
         len(data) + 4,
     }
+
+
+def test_a_damaged_list_of_pieces_is_made_again_from_the_file(tmp_path: Path) -> None:
+    blobs = LocalBlobs(tmp_path / "blobs")
+    first = bytes(range(256)) * 1000 + random.Random(1).randbytes(9 << 20)
+    path = tmp_path / "large"
+    path.write_bytes(first)
+    near = blobs.put_file(path)
+    path.write_bytes(first[: 5 << 20] + b"inserted" + first[5 << 20 :])
+    ((digest, _),) = blobs.put_files([path], [near])
+    (index,) = (tmp_path / "blobs/cuts").iterdir()
+    index.chmod(0o644)
+    index.write_bytes(index.read_bytes()[1:])
+
+    LocalBlobs(tmp_path / "blobs").verify(digest)
