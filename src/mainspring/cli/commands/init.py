@@ -180,12 +180,12 @@ def _next_steps(
     lines = [f"{folder / file}" for file in files]
     if example:
         lines.append(f"{source}  (made-up orders: put your own data in their place)")
-    where = "" if folder == Path() else f"cd {folder}, then "
+    on = "Go on with:" if folder == Path() else f"cd {folder}, then go on with:"
     path = source.name if example else _seen_from(folder, source)
     return [
         *lines,
         "",
-        f"Read them; they are yours. {where}go on with:",
+        f"Read them; they are yours. {on}",
         f"  mainspring data add {dataset} {path}",
         f"  mainspring run flow:{service}",
         "  mainspring apply",
