@@ -192,12 +192,12 @@ def test_failures_are_told_in_the_encoding_of_the_request(app: App, browser: Bro
 def test_a_bomb_is_not_unpacked(browser: Browser) -> None:
     layers = gzip.compress(b"\0" * (bodies.MAX_UNPACKED_BYTES + 1))
 
-    began = time.perf_counter()
+    began = time.process_time()
     given = export(browser, layers, content_encoding="gzip")
 
     assert given.status_code == 413
     assert "64 MiB" in status(given.content)[1]
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert export(browser, layers[:100], content_encoding="gzip").status_code == 400
 
 
