@@ -80,7 +80,9 @@ def status(session: Session, /, path: Path | None) -> None:
     seen = SeenFolders(session.settings.seen_path)
     roots = [path] if path is not None else [Path(e.root) for e in seen.all() if e.manifest]
     with session.bytes() as blobs:
-        found = [compare(blobs, root, seen) for root in roots if path is not None or _is_there(root)]
+        found = [
+            compare(blobs, root, seen) for root in roots if path is not None or _is_there(root)
+        ]
     lines = [line for each in found for line in _lines(each)]
     session.show(found, lines or ["no folder of this machine is known to hold a version"])
     if not all(each.is_clean for each in found):
