@@ -24,8 +24,7 @@ class Settings:
     database: SQLAlchemy URL of the store; empty means SQLite inside the home.
     host, port: where the API and the pages listen.
     serving_port: where predictions are answered.
-    public_url: where clients reach this server, such as `https://ml.example.org`; with it, MLflow's clients are
-        told to move large files in parts.
+    public_url: where clients reach this server, as `https://ml.example.org`; large files then go in parts.
     url: a running server; when set, commands talk to it instead of opening the home.
     token: what such commands show to it.
     serving_token: what callers must show to the predictor, 16 characters or more; empty means nothing.
