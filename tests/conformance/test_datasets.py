@@ -1,6 +1,7 @@
 """Datasets on both databases."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
@@ -25,6 +26,7 @@ from mainspring.domain.event import DatasetVersionAdded, DatasetVersionRefused
 from mainspring.governance.requests import ListAuditEntries
 from mainspring.kernel.digests import Digest, digest_bytes
 from mainspring.kernel.errors import Corrupt, Invalid, NotFound
+from mainspring.takeover.requests import TakeOverDatasetVersion
 from mainspring.testing.apps import emitted
 
 REFUSED = DatasetVersionState.REFUSED
@@ -120,6 +122,25 @@ def test_a_manifest_that_names_what_is_not_stored_is_refused(any_app: App) -> No
     with pytest.raises(NotFound, match=r"1 files that are not stored, deep/a\.csv first"):
         any_app.call(
             AddDatasetVersion(dataset="rides", manifest=manifest, file_count=1, size_bytes=5)
+        )
+    assert any_app.call(ListDatasets()) == ()
+
+
+def test_a_version_from_elsewhere_needs_its_files_too(any_app: App) -> None:
+    entry = ManifestEntry(path="a.csv", digest=digest_bytes(b"never"), size_bytes=5)
+    manifest = put_manifest(any_app.blobs, Manifest(entries=(entry,)))
+
+    with pytest.raises(NotFound, match=r"1 files that are not stored, a\.csv first"):
+        any_app.call(
+            TakeOverDatasetVersion(
+                dataset="rides",
+                origin="git:0123456",
+                manifest=manifest,
+                file_count=1,
+                size_bytes=5,
+                created_at=datetime(2026, 1, 1, tzinfo=UTC),
+                created_by="somebody",
+            )
         )
     assert any_app.call(ListDatasets()) == ()
 

@@ -5,6 +5,7 @@ from mainspring.datasets import queries, rules
 from mainspring.datasets.requests import AddDatasetVersion
 from mainspring.domain.dataset import DatasetVersion, DatasetVersionId, DatasetVersionState
 from mainspring.domain.event import DatasetVersionAdded, DatasetVersionRefused
+from mainspring.kernel.digests import Digest
 from mainspring.kernel.errors import NotFound
 from mainspring.store.tx import Tx
 
@@ -35,7 +36,7 @@ def record_version(tx: Tx, request: AddDatasetVersion) -> tuple[DatasetVersion, 
     of_its_state = newest_accepted if request.state is DatasetVersionState.ACCEPTED else newest
     if of_its_state is not None and rules.is_same(of_its_state, request):
         return of_its_state, False
-    _refuse_missing_files(tx, request)
+    refuse_missing_files(tx, request.manifest)
     if newest is None:
         queries.add_dataset(tx, request.dataset)
     version = DatasetVersion(
@@ -88,11 +89,9 @@ def announce(
     )
 
 
-def _refuse_missing_files(tx: Tx, request: AddDatasetVersion) -> None:
+def refuse_missing_files(tx: Tx, manifest: Digest) -> None:
     """Raise `NotFound` unless every file that the manifest names is stored; a sweep spares them from now on."""
-    named = {
-        entry.digest: entry.path for entry in read_manifest(tx.blobs, request.manifest).entries
-    }
+    named = {entry.digest: entry.path for entry in read_manifest(tx.blobs, manifest).entries}
     if missing := named.keys() - tx.blobs.touch(named):
         digest = min(missing, key=lambda each: named[each])
         raise NotFound(

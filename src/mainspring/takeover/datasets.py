@@ -1,7 +1,7 @@
 """Keeping dataset versions from elsewhere, and what they and their bytes were called there."""
 
 from mainspring.datasets import queries as datasets
-from mainspring.datasets.add import announce
+from mainspring.datasets.add import announce, refuse_missing_files
 from mainspring.datasets.read import get_dataset_version
 from mainspring.datasets.requests import AddDatasetVersion, GetDatasetVersion
 from mainspring.datasets.rules import check_addition
@@ -24,7 +24,7 @@ from mainspring.takeover.requests import (
 def take_over_dataset_version(tx: Tx, request: TakeOverDatasetVersion) -> DatasetVersion:
     """Keep a version; what is known of its origin or content already is given back as it is.
 
-    Raises `NotFound` for a manifest or profile whose bytes are not stored.
+    Raises `NotFound` for a manifest or profile, or files that the manifest names, whose bytes are not stored.
     """
     known = queries.version_of(tx, request.dataset, request.origin)
     if known is not None:
@@ -46,6 +46,7 @@ def take_over_dataset_version(tx: Tx, request: TakeOverDatasetVersion) -> Datase
     if accepted is not None and accepted.manifest == request.manifest:
         queries.add_origin(tx, request.dataset, request.origin, accepted.id)
         return accepted
+    refuse_missing_files(tx, request.manifest)
     if newest is None:
         datasets.add_dataset(tx, request.dataset)
     version = DatasetVersion(

@@ -2,6 +2,7 @@
 
 import json
 
+from mainspring.cli.export.inputs import begin_words, given, variable
 from mainspring.cli.export.plan import Plan, Task, Written
 from mainspring.kernel.errors import Invalid
 
@@ -107,7 +108,7 @@ def write(plan: Plan) -> Written:
         schedule=schedule,
         inputs=_inputs(plan),
         env=_env(plan),
-        words=_words(plan),
+        words=begin_words(plan, scheduler="github", key="$GITHUB_RUN_ID", indent=12),
     )
     source += "".join(_job(plan, task) for task in plan.tasks)
     last = ", ".join(["begin", *(task.slug for task in plan.last)])
@@ -115,16 +116,10 @@ def write(plan: Plan) -> Written:
     return Written(source=source, left_out=tuple(_left_out(plan)))
 
 
-def _given(plan: Plan) -> dict[str, str]:
-    """The inputs of the workflow by name, with their defaults as text; all of them text, as GitHub passes them."""
-    params = {name: json.dumps(value) for name, value in plan.params.items()}
-    return dict.fromkeys(plan.required, "") | plan.data | params
-
-
 def _inputs(plan: Plan) -> str:
-    given = _given(plan)
-    lines = ["    inputs:"] if given else []
-    for name, default in given.items():
+    inputs = given(plan)
+    lines = ["    inputs:"] if inputs else []
+    for name, default in inputs.items():
         kind = "Dataset, or dataset@number" if name in plan.data else "Value as JSON, or text"
         lines += [f"      {name}:", f"        description: {kind}"]
         lines += ["        required: true"] if name in plan.required else []
@@ -135,29 +130,13 @@ def _inputs(plan: Plan) -> str:
 
 def _env(plan: Plan) -> str:
     # Inputs reach the shell as variables: written into the command they could be more than values.
-    lines = ["        env:"] if _given(plan) else []
-    for name, default in _given(plan).items():
+    lines = ["        env:"] if given(plan) else []
+    for name, default in given(plan).items():
         otherwise = "" if name in plan.required else " || '{}'".format(default.replace("'", "''"))
         # Quoted, because a value may hold what YAML reads otherwise: `: ` and ` #`.
         value = _quoted(f"${{{{ inputs.{name}{otherwise} }}}}")
-        lines.append(f"          {_variable(plan, name)}: {value}")
+        lines.append(f"          {variable(plan, name)}: {value}")
     return "".join(f"{line}\n" for line in lines)
-
-
-def _words(plan: Plan) -> str:
-    lines = [
-        f"mainspring run begin {plan.pipeline}",
-        f"--code {plan.code}",
-        '--scheduler github --key "$GITHUB_RUN_ID"',
-    ]
-    for name in _given(plan):
-        option = "--data" if name in plan.data else "--param"
-        lines.append(f'{option} "{name}=${_variable(plan, name)}"')
-    return " \\\n            ".join(lines)
-
-
-def _variable(plan: Plan, name: str) -> str:
-    return f"{'DATA' if name in plan.data else 'PARAM'}_{name.upper()}"
 
 
 def _job(plan: Plan, task: Task) -> str:

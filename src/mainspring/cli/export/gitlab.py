@@ -2,6 +2,7 @@
 
 import json
 
+from mainspring.cli.export.inputs import begin_words, given, variable
 from mainspring.cli.export.plan import Plan, Task, Written
 
 _HEAD = """\
@@ -59,46 +60,25 @@ def write(plan: Plan) -> Written:
         command=plan.command,
         image=plan.image,
         variables=_variables(plan),
-        words=_words(plan),
+        words=begin_words(plan, scheduler="gitlab", key="$CI_PIPELINE_ID", indent=8),
     )
     source += "".join(_job(plan, task) for task in plan.tasks)
     source += _FINISH.format(needs=", ".join(["begin", *(task.slug for task in plan.last)]))
     return Written(source=source, left_out=tuple(_left_out(plan)))
 
 
-def _given(plan: Plan) -> dict[str, str]:
-    params = {name: json.dumps(value) for name, value in plan.params.items()}
-    return dict.fromkeys(plan.required, "") | plan.data | params
-
-
 def _variables(plan: Plan) -> str:
-    lines = ["", "variables:"] if _given(plan) else []
-    for name, default in _given(plan).items():
+    lines = ["", "variables:"] if given(plan) else []
+    for name, default in given(plan).items():
         kind = "Dataset, or dataset@number" if name in plan.data else "Value as JSON, or text"
         lines += [
-            f"  {_variable(plan, name)}:",
+            f"  {variable(plan, name)}:",
             f"    description: {kind}",
             f"    value: {json.dumps(default, ensure_ascii=False)}",
         ]
         if "$" in default:
             lines.append("    expand: false")
     return "".join(f"{line}\n" for line in lines)
-
-
-def _words(plan: Plan) -> str:
-    lines = [
-        f"mainspring run begin {plan.pipeline}",
-        f"--code {plan.code}",
-        '--scheduler gitlab --key "$CI_PIPELINE_ID"',
-    ]
-    for name in _given(plan):
-        option = "--data" if name in plan.data else "--param"
-        lines.append(f'{option} "{name}=${_variable(plan, name)}"')
-    return " \\\n        ".join(lines)
-
-
-def _variable(plan: Plan, name: str) -> str:
-    return f"{'DATA' if name in plan.data else 'PARAM'}_{name.upper()}"
 
 
 def _job(plan: Plan, task: Task) -> str:
